@@ -1,0 +1,1 @@
+"""Music as data: pieces, files, datasets, encodings, metrics. Imports no neural network."""

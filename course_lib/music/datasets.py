@@ -1,0 +1,73 @@
+"""The course's own data, split into train, validation and test by melody."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from course_lib.music.piece import MusicError, Piece
+
+DATASETS = Path(__file__).resolve().parents[2] / "datasets"
+
+
+class Split(NamedTuple):
+    """Pieces for training, for choosing between models, and for the one final measurement."""
+
+    train: tuple[Piece, ...]
+    valid: tuple[Piece, ...]
+    test: tuple[Piece, ...]
+
+
+@cache
+def chorales() -> Split:
+    """The 365 four-part chorales by J. S. Bach, soprano to bass, on a sixteenth grid.
+
+    Chorales on one tune, in any key, are on one side of the split. About the data: datasets/README.md.
+    Raises MusicError when the data file is missing or broken. Notebook: 00.
+    """
+    path = DATASETS / "chorales.npz"
+    try:
+        with np.load(path) as file:
+            data = {name: file[name] for name in file.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise MusicError(f"{path} cannot be read ({error}). Rebuild it: python datasets/build.py") from error
+    ends = np.cumsum(data["steps"], dtype=int)
+    pitch = data["pitch"].astype(np.int16)
+    onset = np.unpackbits(data["onset"], count=pitch.size).astype(bool).reshape(pitch.shape)
+    fermata = np.unpackbits(data["fermata"], count=len(pitch)).astype(bool)
+    sides: dict[str, list[Piece]] = {"train": [], "valid": [], "test": []}
+    for i, (end, steps) in enumerate(zip(ends, data["steps"], strict=True)):
+        part = slice(end - steps, end)
+        piece = Piece(
+            pitch[part],
+            onset[part],
+            title=str(data["title"][i]),
+            key=str(data["key"][i]),
+            time_signature=tuple(data["time_signature"][i].tolist()),
+            pickup=int(data["pickup"][i]),
+            fermata=fermata[part],
+        )
+        sides[data["split"][i]].append(piece)
+    return Split(*(tuple(sides[name]) for name in Split._fields))
+
+
+def windows(
+    pieces: Iterable[Piece], bars: int = 4, stride: int = 1, time_signature: tuple[int, int] = (4, 4)
+) -> list[Piece]:
+    """All runs of ``bars`` full bars, every ``stride`` bars, of the pieces in this time signature.
+
+    A pickup and an incomplete last bar are left out. Windows of one piece belong on one side of a split:
+    cut windows after splitting, never before.
+    """
+    return [
+        piece.window(start, bars * piece.bar_steps)
+        for piece in pieces
+        if piece.time_signature == time_signature
+        for start in piece.bar_lines[::stride].tolist()
+        if start + bars * piece.bar_steps <= len(piece)
+    ]

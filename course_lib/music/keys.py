@@ -1,0 +1,35 @@
+"""Which key is it in? The method of Krumhansl and Schmuckler."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from course_lib.music.piece import REST, Piece, key_name
+
+# Share of each pitch class in several hundred pieces whose key is known (Albrecht & Shanahan 2013); index 0 is the tonic.
+_MAJOR = (0.238, 0.006, 0.111, 0.006, 0.137, 0.094, 0.016, 0.214, 0.009, 0.080, 0.008, 0.081)
+_MINOR = (0.220, 0.006, 0.104, 0.123, 0.019, 0.103, 0.012, 0.214, 0.062, 0.022, 0.061, 0.052)
+
+
+def pitch_class_histogram(piece: Piece) -> np.ndarray:
+    """float (12,): time steps in which each pitch class sounds, summed over voices."""
+    sounding = piece.pitch[piece.pitch != REST]
+    return np.bincount(sounding % 12, minlength=12).astype(float)
+
+
+def estimate_key(piece: Piece) -> str:
+    """The major or minor key whose profile correlates best with the pitch classes that sound.
+
+    Returns a name such as ``"G major"``; C major for a piece of silence, where nothing can be known.
+    Method: Krumhansl, Cognitive Foundations of Musical Pitch (1990). Profiles: Albrecht & Shanahan, Music
+    Perception 31 (2013): of five sets tried, theirs agreed most often with the chorales' last bass note.
+    """
+    heard = pitch_class_histogram(piece)
+    if heard.std() == 0:
+        return "C major"
+    fits = {
+        (tonic, mode): np.corrcoef(np.roll(heard, -tonic), profile)[0, 1]
+        for tonic in range(12)
+        for mode, profile in (("major", _MAJOR), ("minor", _MINOR))
+    }
+    return key_name(*max(fits, key=fits.__getitem__))

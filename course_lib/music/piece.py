@@ -1,0 +1,319 @@
+"""Piece, the one object that carries music everywhere: voices on a time grid."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+
+REST = -1
+"""The value in ``Piece.pitch`` where a voice is silent. A rest is not a pitch."""
+
+SATB = ("Soprano", "Alto", "Tenor", "Bass")
+PITCH_CLASSES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+MODES = ("major", "minor", "dorian", "phrygian", "lydian", "mixolydian", "locrian")
+_KEY = re.compile(rf"^([A-G])(#|b)? ({'|'.join(MODES)})$")
+_NOTE_NAME = re.compile(r"^([A-Ga-g])([#b]?)(-?\d+)$")
+_STEP_OF_LETTER = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+
+
+class MusicError(ValueError):
+    """Something about the music is not as asked. The message names value, range and remedy."""
+
+
+class PitchOutOfRange(MusicError):
+    """A pitch lies outside MIDI 0..127 or outside what an encoding holds."""
+
+
+class WrongVoices(MusicError):
+    """The number of voices is not the one asked for."""
+
+
+class WrongMetre(MusicError):
+    """The time signature or the length does not fit what is asked for."""
+
+
+class Note(NamedTuple):
+    """One note: ``voice`` index, MIDI ``pitch``, ``start`` and ``length`` in time steps.
+
+    ``held`` is True where it goes on from before ``start`` (only at step 0 in what ``Piece.notes`` gives).
+    """
+
+    voice: int
+    pitch: int
+    start: int
+    length: int
+    held: bool = False
+
+
+def note_name(pitch: int) -> str:
+    """Name of a MIDI pitch, middle C = 60 = C4."""
+    return f"{PITCH_CLASSES[pitch % 12]}{pitch // 12 - 1}"
+
+
+def note_number(name: str) -> int:
+    """MIDI number of a name such as ``"C4"``, ``"F#3"`` or ``"Bb5"``; C4 = 60."""
+    match = _NOTE_NAME.match(name.strip())
+    if not match:
+        raise MusicError(
+            f"'{name}' is not a note name: write a letter A..G, an optional # or b, and the octave, as in F#4."
+        )
+    letter, accidental, octave = match.groups()
+    pitch = _STEP_OF_LETTER[letter.upper()] + {"#": 1, "b": -1, "": 0}[accidental] + 12 * (int(octave) + 1)
+    if not 0 <= pitch <= 127:
+        raise PitchOutOfRange(f"'{name}' is MIDI {pitch}, outside 0..127 (C-1..G9). Choose another octave.")
+    return pitch
+
+
+def pitch_class(key: str) -> int:
+    """Pitch class 0..11 of the tonic of a key such as ``"F# minor"``; C = 0."""
+    match = _KEY.match(key)
+    if not match:
+        raise MusicError(f"key '{key}': write tonic and mode, as in 'Bb major'; modes are {', '.join(MODES)}.")
+    return (_STEP_OF_LETTER[match[1]] + {"#": 1, "b": -1, None: 0}[match[2]]) % 12
+
+
+def key_name(tonic: int, mode: str) -> str:
+    """Name of a key from the pitch class of its tonic, spelled with the fewest sharps or flats."""
+    # Fifths away from C major of the key signature; the range -5..6 never needs more than six accidentals.
+    fifths_of_mode = dict(
+        zip(("lydian", "major", "mixolydian", "dorian", "minor", "phrygian", "locrian"), range(1, -6, -1), strict=True)
+    )
+    fifths = (7 * tonic + fifths_of_mode[mode] + 5) % 12 - 5
+    tonic_fifths = fifths - fifths_of_mode[mode]
+    letter = "FCGDAEB"[(tonic_fifths + 1) % 7]
+    return f"{letter}{'#' * ((tonic_fifths + 1) // 7)}{'b' * -((tonic_fifths + 1) // 7)} {mode}"
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Voices on a time grid. It validates itself: a Piece that exists can be played, drawn and saved.
+
+    pitch: int (time_steps, voices), MIDI number 0..127 or ``REST``.
+    onset: bool (time_steps, voices), True where a note starts, False where it is held or rests.
+        A voice may start with a hold: its first note then began before the piece.
+    steps_per_quarter: time steps in a quarter note (4 = sixteenth grid).
+    key: ``"G major"``, ``"F# minor"``, … or None where it is not known.
+    time_signature: (beats, beat unit), as in (4, 4).
+    pickup: time steps before the first full bar, less than one bar.
+    tempo: quarter notes per minute.
+    voices: a name for each voice, highest first.
+    fermata: bool (time_steps,), True where a fermata stands over the step's notes.
+
+    Raises MusicError (PitchOutOfRange, WrongVoices, WrongMetre) when the parts contradict each other.
+    Notebook: 01.
+    """
+
+    pitch: np.ndarray
+    onset: np.ndarray
+    steps_per_quarter: int = 4
+    title: str = ""
+    key: str | None = None
+    time_signature: tuple[int, int] = (4, 4)
+    pickup: int = 0
+    tempo: float = 80.0
+    voices: tuple[str, ...] = ()
+    fermata: np.ndarray = field(default=None)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 (frozen dataclass)
+        pitch = np.array(self.pitch)
+        if pitch.ndim != 2 or 0 in pitch.shape:
+            raise WrongVoices(
+                f"pitch has shape {pitch.shape}; a Piece needs (time_steps, voices) with at least one of each."
+            )
+        if pitch.dtype.kind not in "iu":
+            raise MusicError(f"pitch has type {pitch.dtype}; it must hold whole MIDI numbers.")
+        bad = (pitch != REST) & ((pitch < 0) | (pitch > 127))
+        if bad.any():
+            step, voice = np.argwhere(bad)[0]
+            raise PitchOutOfRange(
+                f"pitch {pitch[step, voice]} in voice {voice} at step {step}; "
+                f"MIDI holds 0..127 (a rest is {REST}). Transpose, or mend the data."
+            )
+        pitch = pitch.astype(np.int16)
+        onset = np.array(self.onset)
+        if onset.shape != pitch.shape or onset.dtype != bool:
+            raise MusicError(
+                f"onset is {onset.dtype} {onset.shape}; it must be bool {pitch.shape}, the shape of pitch."
+            )
+        silent = onset & (pitch == REST)
+        unstruck = ~onset[1:] & (pitch[1:] != REST) & (pitch[1:] != pitch[:-1])
+        if silent.any():
+            step, voice = np.argwhere(silent)[0]
+            raise MusicError(
+                f"voice {voice} has an onset at step {step} but rests there. Clear the onset or set a pitch."
+            )
+        if unstruck.any():
+            step, voice = np.argwhere(unstruck)[0] + (1, 0)
+            raise MusicError(
+                f"voice {voice} changes to pitch {pitch[step, voice]} at step {step} without an onset. Set onset there."
+            )
+        fermata = np.zeros(len(pitch), bool) if self.fermata is None else np.array(self.fermata, bool)
+        if fermata.shape != (len(pitch),):
+            raise MusicError(f"fermata has shape {fermata.shape}; it must be ({len(pitch)},), one flag a time step.")
+        for name, array in (("pitch", pitch), ("onset", onset), ("fermata", fermata)):
+            array.setflags(write=False)
+            put(name, array)
+
+        if int(self.steps_per_quarter) != self.steps_per_quarter or not 1 <= self.steps_per_quarter <= 480:
+            raise MusicError(
+                f"steps_per_quarter is {self.steps_per_quarter}; use a whole number 1..480 (4 = sixteenths)."
+            )
+        put("steps_per_quarter", int(self.steps_per_quarter))
+        beats, unit = (int(n) for n in self.time_signature)
+        put("time_signature", (beats, unit))
+        if not 1 <= beats <= 64 or unit not in (1, 2, 4, 8, 16, 32, 64):
+            raise WrongMetre(
+                f"time signature {beats}/{unit}: beats must be 1..64 and the unit a power of two up to 64."
+            )
+        if beats * 4 * self.steps_per_quarter % unit:
+            raise WrongMetre(
+                f"a bar of {beats}/{unit} is no whole number of steps at steps_per_quarter={self.steps_per_quarter}. "
+                "Use a finer grid."
+            )
+        if int(self.pickup) != self.pickup or not 0 <= self.pickup < self.bar_steps:
+            raise WrongMetre(f"pickup of {self.pickup} steps; it must be a whole number 0..{self.bar_steps - 1}.")
+        put("pickup", int(self.pickup))
+        if not 1 <= self.tempo <= 1000:
+            raise MusicError(f"tempo {self.tempo}; it must lie in 1..1000 quarter notes per minute.")
+        put("tempo", float(self.tempo))
+        if self.key is not None:
+            pitch_class(self.key)
+        count = pitch.shape[1]
+        names = tuple(self.voices) or (SATB if count == 4 else tuple(f"Voice {v + 1}" for v in range(count)))
+        if len(names) != count:
+            raise WrongVoices(f"{len(names)} voice names {names} for {count} voices. Give one name a voice.")
+        put("voices", names)
+
+    def _facts(self) -> tuple:
+        arrays = (self.pitch.shape, self.pitch.tobytes(), self.onset.tobytes(), self.fermata.tobytes())
+        grid = (self.steps_per_quarter, self.time_signature, self.pickup, self.tempo)
+        return (*arrays, *grid, self.title, self.key, self.voices)
+
+    def __eq__(self, other: object) -> bool:
+        return self._facts() == other._facts() if isinstance(other, Piece) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._facts())
+
+    def __len__(self) -> int:
+        """Number of time steps."""
+        return len(self.pitch)
+
+    def __repr__(self) -> str:
+        beats, unit = self.time_signature
+        about = f"{len(self.voices)} voices × {len(self)} steps, {beats}/{unit}" + (f", {self.key}" if self.key else "")
+        return f"Piece({self.title!r}, {about}, {self.seconds:.0f} s)"
+
+    @property
+    def bar_steps(self) -> int:
+        """Time steps in one bar."""
+        beats, unit = self.time_signature
+        return beats * 4 * self.steps_per_quarter // unit
+
+    @property
+    def bar_lines(self) -> np.ndarray:
+        """int (bars,): the steps at which full bars begin."""
+        return np.arange(self.pickup, len(self), self.bar_steps)
+
+    @property
+    def step_seconds(self) -> float:
+        """Length of one time step in seconds."""
+        return 60.0 / self.tempo / self.steps_per_quarter
+
+    @property
+    def seconds(self) -> float:
+        """Length of the piece in seconds."""
+        return len(self) * self.step_seconds
+
+    def notes(self) -> list[Note]:
+        """All notes, voice by voice, in time order."""
+        found = []
+        for v in range(len(self.voices)):
+            pitch, onset = self.pitch[:, v], self.onset[:, v]
+            begins = onset.copy()
+            begins[0] |= pitch[0] != REST
+            ends = begins | (pitch == REST)
+            starts = np.flatnonzero(begins)
+            stops = np.append(np.flatnonzero(ends), len(pitch))
+            following = stops[np.searchsorted(stops, starts, side="right")]
+            found += [
+                Note(v, int(pitch[a]), int(a), int(b - a), not onset[a]) for a, b in zip(starts, following, strict=True)
+            ]
+        return found
+
+    @classmethod
+    def from_notes(cls, notes: Iterable[Note], steps: int, voices: int | Sequence[str], **facts: object) -> Piece:
+        """The inverse of ``notes``: ``steps`` time steps, ``voices`` as names or as a number.
+
+        A later note cuts an earlier one of its voice short; a held note with nothing to go on from is struck.
+        Other fields of Piece go into ``facts``.
+        """
+        count = voices if isinstance(voices, int) else len(voices)
+        pitch = np.full((steps, count), REST, np.int16)
+        onset = np.zeros((steps, count), bool)
+        for note in sorted(notes, key=lambda n: n.start):
+            pitch[note.start : note.start + note.length, note.voice] = note.pitch
+            onset[note.start : note.start + note.length, note.voice] = False
+            goes_on = note.start == 0 or pitch[note.start - 1, note.voice] == note.pitch
+            onset[note.start, note.voice] = not (note.held and goes_on)
+            end = note.start + note.length
+            # What an earlier, longer note left beyond this one's end falls silent.
+            while end < steps and pitch[end, note.voice] != REST and not onset[end, note.voice]:
+                pitch[end, note.voice] = REST
+                end += 1
+        names = () if isinstance(voices, int) else tuple(voices)
+        return cls(pitch, onset, voices=names, **facts)  # type: ignore[arg-type]
+
+    def window(self, start: int, length: int) -> Piece:
+        """The ``length`` time steps from ``start`` on; a note that began earlier stays held."""
+        if start < 0 or length < 1 or start + length > len(self):
+            raise WrongMetre(
+                f"window of {length} steps at step {start}: this piece has {len(self)} steps. Ask for a part inside it."
+            )
+        part = slice(start, start + length)
+        return replace(
+            self,
+            pitch=self.pitch[part],
+            onset=self.onset[part],
+            fermata=self.fermata[part],
+            pickup=(self.pickup - start) % self.bar_steps,
+        )
+
+    def struck(self) -> Piece:
+        """The same piece with notes that were held from before its beginning struck at step 0."""
+        onset = self.onset.copy()
+        onset[0] = self.pitch[0] != REST
+        return replace(self, onset=onset)
+
+    def transpose(self, semitones: int) -> Piece:
+        """Every note moved by ``semitones``; the key moves along. Raises PitchOutOfRange."""
+        key = self.key
+        if key is not None and semitones % 12:
+            key = key_name((pitch_class(key) + semitones) % 12, key.split(" ")[1])
+        moved = np.where(self.pitch == REST, REST, self.pitch.astype(int) + semitones)
+        if ((moved < 0) & (self.pitch != REST)).any():
+            low = int(self.pitch[self.pitch != REST].min())
+            raise PitchOutOfRange(
+                f"transposing pitch {low} by {semitones} gives {low + semitones}; MIDI begins at 0. Transpose less."
+            )
+        return replace(self, pitch=moved, key=key)
+
+    def select(self, *voices: int) -> Piece:
+        """Only the voices with these indices, in this order."""
+        wrong = [v for v in voices if not 0 <= v < len(self.voices)]
+        if wrong or not voices:
+            raise WrongVoices(
+                f"voices {list(voices)} of a piece that has 0..{len(self.voices) - 1}. Name at least one."
+            )
+        chosen = list(voices)
+        return replace(
+            self,
+            pitch=self.pitch[:, chosen],
+            onset=self.onset[:, chosen],
+            voices=tuple(self.voices[v] for v in chosen),
+        )
