@@ -6,7 +6,10 @@ The result is the same byte for byte on every run and every machine.
 from __future__ import annotations
 
 import argparse
+import csv
+import re
 import sys
+import zipfile
 from dataclasses import replace
 from difflib import SequenceMatcher
 from fractions import Fraction
@@ -66,6 +69,19 @@ def title(path: Path) -> str:
     entry = ChoraleListRKBWV().byBWV.get(number)
     # One title of the list begins with a doubled letter.
     return f"BWV {number}" + (f"{HYMN}{entry['title'].replace('AAch', 'Ach')}" if entry else "")
+
+
+def stated(path: Path) -> dict[str, str]:
+    """What a MusicXML file says about its making and its rights, "none" where it is silent."""
+    if path.suffix == ".mxl":
+        with zipfile.ZipFile(path) as archive:
+            text = archive.read(next(n for n in archive.namelist() if not n.startswith("META-INF"))).decode()
+    else:
+        text = path.read_text(encoding="utf-8")
+    found = {
+        tag: sorted(set(re.findall(rf"<{tag}[^>]*>([^<]*)</{tag}>", text))) for tag in ("rights", "software", "source")
+    }
+    return {tag: "; ".join(values) or "none" for tag, values in found.items()}
 
 
 def read_chorale(path: Path) -> tuple[Piece, int] | None:
@@ -155,12 +171,13 @@ def split_by_family(family: np.ndarray) -> np.ndarray:
     return split
 
 
-def chorales() -> dict[str, np.ndarray]:
-    """The arrays of ``chorales.npz``."""
-    read = [result for path in chorale_files() if (result := read_chorale(path))]
-    pieces = [piece for piece, _ in read]
+def chorales() -> tuple[dict[str, np.ndarray], list[dict[str, object]]]:
+    """The arrays of ``chorales.npz`` and the rows of ``chorales.csv``."""
+    read = [(path, *result) for path in chorale_files() if (result := read_chorale(path))]
+    pieces = [piece for _, piece, _ in read]
     family = tune_families(pieces)
-    return {
+    split = split_by_family(family)
+    arrays = {
         "pitch": np.concatenate([piece.pitch for piece in pieces]).astype(np.int8),
         "onset": np.packbits(np.concatenate([piece.onset for piece in pieces])),
         "fermata": np.packbits(np.concatenate([piece.fermata for piece in pieces])),
@@ -169,21 +186,40 @@ def chorales() -> dict[str, np.ndarray]:
         "key": np.array([piece.key for piece in pieces]),
         "time_signature": np.array([piece.time_signature for piece in pieces], np.int8),
         "pickup": np.array([piece.pickup for piece in pieces], np.int8),
-        "off_grid": np.array([off for _, off in read], np.int8),
-        "family": family.astype(np.int16),
-        "split": split_by_family(family),
+        "split": split,
     }
+    rows = [
+        {
+            "title": piece.title,
+            "key": piece.key,
+            "metre": "{}/{}".format(*piece.time_signature),
+            "steps": len(piece),
+            "off_grid": off,
+            "family": family[i],
+            "split": split[i],
+            "file": path.name,
+            **stated(path),
+        }
+        for i, (path, piece, off) in enumerate(read)
+    ]
+    return arrays, rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=HERE, help="folder to write into (default: beside this file)")
-    target = parser.parse_args().out / "chorales.npz"
-    beside = target.with_suffix(".part.npz")
+    out = parser.parse_args().out
+    arrays, rows = chorales()
     # Not compressed: compressed bytes depend on the version of zlib.
-    np.savez(beside, **chorales())
-    beside.replace(target)
-    print(f"{target}: {target.stat().st_size / 1000:.0f} kB")
+    np.savez(out / "chorales.part.npz", **arrays)
+    with open(out / "chorales.part.csv", "w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, rows[0], lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+    for name in ("chorales.npz", "chorales.csv"):
+        target = out / name
+        target.with_suffix(f".part{target.suffix}").replace(target)
+        print(f"{target}: {target.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":

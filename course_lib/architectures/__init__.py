@@ -1,0 +1,1 @@
+"""Networks in plain Keras: tensors in, tensors out. Imports no music."""

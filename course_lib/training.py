@@ -1,0 +1,266 @@
+"""Training with a seed, live progress, checkpoints and shipped weights.
+
+The profile decides how long it takes: ``COURSE_PROFILE=quick`` (the default) trains for a few seconds and goes on
+with the weights that the course ships; ``full`` trains from scratch and rewrites them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+PRETRAINED = ROOT / "pretrained"
+CHECKPOINTS = ROOT / "checkpoints"
+SECONDS_BETWEEN_CHECKPOINTS = 10.0
+
+History = dict[str, list[float]]
+Watch = Callable[[History, int, int, float], None]
+"""Called after each epoch with the history so far, epochs done, epochs planned, seconds left."""
+
+
+class Trained(NamedTuple):
+    """What a training did: losses by epoch, seconds of training, and the record of the weights in use."""
+
+    history: History
+    seconds: float
+    record: dict[str, Any]
+
+
+def profile() -> str:
+    """``"quick"`` or ``"full"``, from the environment variable COURSE_PROFILE. Raises ValueError."""
+    chosen = os.environ.get("COURSE_PROFILE", "quick")
+    if chosen not in ("quick", "full"):
+        raise ValueError(f"COURSE_PROFILE is '{chosen}'; set it to 'quick' or 'full'.")
+    return chosen
+
+
+def _whole(path: Path, **arrays: np.ndarray) -> None:
+    """Write an .npz file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".part.npz")
+    np.savez(beside, **arrays)
+    os.replace(beside, path)
+
+
+def save_pretrained(model: keras.Model, name: str, record: dict[str, Any]) -> None:
+    """Write the weights (as float16) and their record to ``pretrained/``."""
+    _whole(PRETRAINED / f"{name}.npz", **{f"{i:03d}": w.astype(np.float16) for i, w in enumerate(model.get_weights())})
+    beside = PRETRAINED / f"{name}.json.part"
+    beside.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    os.replace(beside, PRETRAINED / f"{name}.json")
+
+
+def load_pretrained(model: keras.Model, name: str) -> dict[str, Any]:
+    """Load shipped weights into ``model`` and return their record: seed, seconds, scores, history.
+
+    Raises FileNotFoundError when they are not there, ValueError when they belong to another architecture.
+    """
+    path = PRETRAINED / f"{name}.npz"
+    if not path.exists():
+        raise FileNotFoundError(f"no shipped weights {path}. Train them: set COURSE_PROFILE=full and run again.")
+    with np.load(path) as file:
+        weights = [file[key].astype(np.float32) for key in sorted(file.files)]
+    wanted = [tuple(w.shape) for w in model.weights]
+    found = [w.shape for w in weights]
+    if found != wanted:
+        raise ValueError(
+            f"{path.name} holds weights of shapes {found}; this model has {wanted}. "
+            "If you changed the architecture, train it: COURSE_PROFILE=full, or fit it under another name."
+        )
+    model.set_weights(weights)
+    return json.loads((PRETRAINED / f"{name}.json").read_text(encoding="utf-8"))
+
+
+class _Progress(keras.callbacks.Callback):
+    """Keeps the best weights, stops early, reports, and writes a checkpoint from which a later run goes on."""
+
+    def __init__(
+        self, path: Path | None, run: str, epochs: int, seconds: float, patience: int, monitor: str, watch: Watch | None
+    ) -> None:
+        super().__init__()
+        self.path, self.run, self.epochs, self.limit = path, run, epochs, seconds
+        self.patience, self.monitor, self.watch = patience, monitor, watch
+        self.history: History = {}
+        self.best_weights: list[np.ndarray] | None = None
+        self.before = 0.0
+
+    def _variables(self) -> list[Any]:
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def restore(self, model: keras.Model) -> None:
+        """Go on from the checkpoint of the same run, if there is one."""
+        self.set_model(model)
+        if self.path is None or not self.path.exists():
+            return
+        try:
+            with np.load(self.path) as file:
+                state = json.loads(str(file["state"]))
+                variables = [file[f"v{i}"] for i in range(state["variables"])]
+                best = [file[f"b{i}"] for i in range(state["weights"])]
+        except (OSError, ValueError, KeyError) as error:
+            print(f"The checkpoint {self.path} cannot be read ({error}); training starts afresh.")
+            return
+        if state["run"] != self.run:
+            print(f"The checkpoint {self.path.name} belongs to other settings; training starts afresh.")
+            return
+        for variable, value in zip(self._variables(), variables, strict=True):
+            variable.assign(value)
+        self.history, self.before, self.best_weights = state["history"], state["seconds"], best
+        print(f"Going on after epoch {self.done} of {self.epochs}, from the checkpoint.")
+
+    @property
+    def done(self) -> int:
+        """Epochs finished."""
+        return len(self.history.get("loss", ()))
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training, those before an interrupt included."""
+        return self.before + time.monotonic() - self.started
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether ``patience`` epochs have passed without a better value."""
+        values = self.history.get(self.monitor, [])
+        return bool(values) and len(values) - 1 - int(np.argmin(values)) >= self.patience
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self.started = self.saved = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        for key, value in (logs or {}).items():
+            self.history.setdefault(key, []).append(float(value))
+        values = self.history[self.monitor]
+        if not np.isfinite(values[-1]):
+            raise FloatingPointError(
+                f"{self.monitor} is {values[-1]} after epoch {self.done}: training diverged. Lower the learning rate."
+            )
+        if values[-1] == min(values):
+            self.best_weights = self.model.get_weights()
+        if self.exhausted or self.seconds >= self.limit:
+            self.model.stop_training = True
+        elif time.monotonic() - self.saved >= SECONDS_BETWEEN_CHECKPOINTS:
+            self.save()
+        if self.watch:
+            left = 0.0 if self.model.stop_training else self.seconds / self.done * (self.epochs - self.done)
+            self.watch(self.history, self.done, self.epochs, min(left, max(self.limit - self.seconds, 0.0)))
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        if self.path is None or not self.best_weights:
+            return
+        variables = [np.asarray(variable) for variable in self._variables()]
+        state = {
+            "run": self.run,
+            "history": self.history,
+            "seconds": self.seconds,
+            "variables": len(variables),
+            "weights": len(self.best_weights),
+        }
+        _whole(
+            self.path,
+            state=np.array(json.dumps(state)),
+            **{f"v{i}": value for i, value in enumerate(variables)},
+            **{f"b{i}": value for i, value in enumerate(self.best_weights)},
+        )
+        self.saved = time.monotonic()
+
+
+def fit(
+    model: keras.Model,
+    x: Any,  # noqa: ANN401 (whatever model.fit takes)
+    y: Any = None,  # noqa: ANN401
+    *,
+    epochs: int,
+    name: str | None = None,
+    validation_data: Any = None,  # noqa: ANN401
+    batch_size: int = 64,
+    seed: int = 0,
+    patience: int | None = None,
+    monitor: str | None = None,
+    quick_seconds: float = 5.0,
+    watch: Watch | None = None,
+    score: Callable[[], dict[str, float]] | None = None,
+) -> Trained:
+    """Train a compiled model and end with its best weights.
+
+    name: under which weights are shipped. With a name, the *quick* profile trains for ``quick_seconds`` and then
+        loads the shipped weights; *full* trains all epochs, resumes after an interrupt, and rewrites them.
+        Without a name the model is trained to the end in both profiles and nothing is written.
+    epochs, batch_size, validation_data: as in ``keras.Model.fit``.
+    seed: seeds Python, NumPy and the backend.
+    patience: epochs without a better ``monitor`` before training stops (default: never).
+    monitor: what to minimise; ``val_loss`` with validation data, else ``loss``.
+    watch: called after each epoch with (history, epochs done, epochs planned, seconds left).
+    score: called at the end of a full run; its numbers stand in the record beside the weights.
+
+    Raises FloatingPointError when the loss is no longer finite, and what ``load_pretrained`` raises.
+    """
+    keras.utils.set_random_seed(seed)
+    shipped = name is not None and profile() == "quick"
+    full = name is not None and not shipped
+    monitor = monitor or ("val_loss" if validation_data is not None else "loss")
+    shapes = [tuple(w.shape) for w in model.weights]
+    settings = [name, seed, epochs, batch_size, shapes, keras.tree.map_structure(np.shape, (x, y))]
+    optimizer = keras.saving.serialize_keras_object(model.optimizer)
+    run = hashlib.sha256(json.dumps([settings, optimizer], default=str).encode()).hexdigest()[:16]
+    progress = _Progress(
+        CHECKPOINTS / f"{name}.npz" if full else None,
+        run,
+        epochs,
+        quick_seconds if shipped else float("inf"),
+        patience or epochs,
+        monitor,
+        watch,
+    )
+    model.optimizer.build(model.trainable_variables)
+    progress.restore(model)
+    if progress.done < epochs and not progress.exhausted:
+        try:
+            model.fit(
+                x,
+                y,
+                initial_epoch=progress.done,
+                epochs=epochs,
+                batch_size=batch_size,
+                validation_data=validation_data,
+                callbacks=[progress],
+                verbose=0,
+            )
+        except KeyboardInterrupt:
+            # The state in mid-epoch is as good a place to go on from as the end of the last one.
+            progress.save()
+            raise
+    else:
+        progress.on_train_begin()
+    seconds = progress.seconds
+    if shipped:
+        return Trained(progress.history, seconds, load_pretrained(model, name))
+    model.set_weights(progress.best_weights)
+    record = {
+        "seed": seed,
+        "seconds": round(seconds, 1),
+        "epochs": progress.done,
+        "best_epoch": int(np.argmin(progress.history[monitor])) + 1,
+        "parameters": model.count_params(),
+        "keras": f"{keras.__version__} ({keras.backend.backend()})",
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+    }
+    if full:
+        # The scores are those of the weights as shipped, rounded to half precision.
+        model.set_weights([w.astype(np.float16).astype(np.float32) for w in model.get_weights()])
+        record["scores"] = score() if score else {}
+        record["history"] = {key: [round(v, 5) for v in values] for key, values in progress.history.items()}
+        save_pretrained(model, name, record)
+        progress.path.unlink(missing_ok=True)
+    return Trained(progress.history, seconds, record)

@@ -1,0 +1,149 @@
+import numpy as np
+import pytest
+from hypothesis import given
+
+from course_lib.music.piece import (
+    MODES,
+    REST,
+    MusicError,
+    Note,
+    Piece,
+    PitchOutOfRange,
+    WrongMetre,
+    WrongVoices,
+    key_name,
+    note_name,
+    note_number,
+    pitch_class,
+)
+from tests.strategies import pieces
+
+
+def piece(pitch: list, onset: list | None = None, **facts: object) -> Piece:
+    pitch = np.array(pitch)
+    return Piece(pitch, pitch != REST if onset is None else np.array(onset, bool), **facts)
+
+
+def test_middle_c_is_60_is_c4() -> None:
+    assert note_name(60) == "C4"
+    assert note_number("C4") == 60
+    assert [note_number(n) for n in ("F#4", "Bb3", "c5", "A4")] == [66, 58, 72, 69]
+
+
+@pytest.mark.parametrize("name", ["", "H4", "C", "C##4", "4C"])
+def test_what_is_no_note_name_is_refused(name: str) -> None:
+    with pytest.raises(MusicError, match="not a note name"):
+        note_number(name)
+
+
+def test_note_names_round_trip() -> None:
+    assert [note_number(note_name(p)) for p in range(128)] == list(range(128))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_key_names_round_trip_and_need_six_accidentals_at_most(mode: str) -> None:
+    assert [pitch_class(key_name(tonic, mode)) for tonic in range(12)] == list(range(12))
+
+
+def test_notes_of_a_tiny_piece() -> None:
+    tiny = piece([[60, 48], [60, REST], [62, 50], [62, 50]], [[1, 0], [1, 0], [1, 1], [0, 0]])
+    assert tiny.notes() == [
+        Note(0, 60, 0, 1),
+        Note(0, 60, 1, 1),
+        Note(0, 62, 2, 2),
+        Note(1, 48, 0, 1, True),
+        Note(1, 50, 2, 2),
+    ]
+
+
+@given(pieces())
+def test_notes_and_back(made: Piece) -> None:
+    again = Piece.from_notes(
+        made.notes(),
+        len(made),
+        made.voices,
+        steps_per_quarter=made.steps_per_quarter,
+        title=made.title,
+        key=made.key,
+        time_signature=made.time_signature,
+        pickup=made.pickup,
+        tempo=made.tempo,
+        fermata=made.fermata,
+    )
+    assert again == made
+    assert hash(again) == hash(made)
+
+
+def test_a_later_note_cuts_an_earlier_one_short() -> None:
+    made = Piece.from_notes([Note(0, 60, 0, 8), Note(0, 64, 2, 2)], 8, 1)
+    assert made.pitch[:, 0].tolist() == [60, 60, 64, 64, REST, REST, REST, REST]
+
+
+def test_a_held_note_with_nothing_to_go_on_from_is_struck() -> None:
+    made = Piece.from_notes([Note(0, 60, 0, 2), Note(0, 60, 2, 2, held=True), Note(0, 62, 4, 2, held=True)], 6, 1)
+    assert made.onset[:, 0].tolist() == [True, False, False, False, True, False]
+
+
+@given(pieces())
+def test_transposing_there_and_back(made: Piece) -> None:
+    sounding = made.pitch[made.pitch != REST]
+    if sounding.size and (sounding.max() > 122):
+        return
+    moved = made.transpose(5)
+    assert moved.transpose(-5) == Piece(**{**moved.transpose(-5).__dict__, "key": moved.transpose(-5).key})
+    assert np.array_equal(moved.transpose(-5).pitch, made.pitch)
+    if made.key:
+        assert (pitch_class(moved.key) - pitch_class(made.key)) % 12 == 5
+
+
+def test_windows_keep_the_metre() -> None:
+    long = piece([[60]] * 40, pickup=4)
+    assert long.bar_lines.tolist() == [4, 20, 36]
+    assert long.window(2, 20).bar_lines.tolist() == [2, 18]
+    assert long.window(4, 32).pickup == 0
+    with pytest.raises(WrongMetre, match="40 steps"):
+        long.window(30, 20)
+
+
+def test_a_window_holds_what_began_before_it() -> None:
+    made = piece([[60]] * 4, [[1], [0], [0], [1]])
+    assert made.window(1, 2).onset.tolist() == [[False], [False]]
+    assert made.window(1, 2).struck().onset.tolist() == [[True], [False]]
+
+
+def test_seven_eight_is_music() -> None:
+    assert piece([[60]] * 28, time_signature=(7, 8)).bar_steps == 14
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "says"),
+    [
+        (lambda: piece([[128]]), PitchOutOfRange, "pitch 128 in voice 0 at step 0.*0..127"),
+        (lambda: piece([[60], [-7]]), PitchOutOfRange, "pitch -7 in voice 0 at step 1"),
+        (lambda: piece([[0]]).transpose(-1), PitchOutOfRange, "begins at 0"),
+        (lambda: piece([[60]]).transpose(70), PitchOutOfRange, "pitch 130"),
+        (lambda: Piece(np.zeros((0, 4), int), np.zeros((0, 4), bool)), WrongVoices, "at least one"),
+        (lambda: Piece(np.array([[60.5]]), np.array([[True]])), MusicError, "whole MIDI numbers"),
+        (lambda: piece([[REST]], [[1]]), MusicError, "rests there"),
+        (lambda: piece([[60], [62]], [[1], [0]]), MusicError, "without an onset"),
+        (lambda: piece([[60]], [[1, 1]]), MusicError, "shape of pitch"),
+        (lambda: piece([[60]], time_signature=(4, 5)), WrongMetre, "4/5"),
+        (lambda: piece([[60]], time_signature=(1, 32)), WrongMetre, "finer grid"),
+        (lambda: piece([[60]], pickup=16), WrongMetre, "0..15"),
+        (lambda: piece([[60]], tempo=0), MusicError, "tempo 0"),
+        (lambda: piece([[60]], key="H major"), MusicError, "H major"),
+        (lambda: piece([[60]], voices=("a", "b")), WrongVoices, "2 voice names"),
+        (lambda: piece([[60]], steps_per_quarter=0), MusicError, "steps_per_quarter is 0"),
+        (lambda: piece([[60, 48]]).select(2), WrongVoices, r"voices \[2\]"),
+        (lambda: piece([[60]], fermata=[True, False]), MusicError, "fermata"),
+    ],
+)
+def test_contradictions_are_refused(make: object, error: type, says: str) -> None:
+    with pytest.raises(error, match=says):
+        make()
+
+
+def test_a_piece_cannot_be_changed() -> None:
+    made = piece([[60]])
+    with pytest.raises(ValueError, match="read-only"):
+        made.pitch[0] = 61

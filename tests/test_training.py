@@ -1,0 +1,148 @@
+import json
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from course_lib import training
+
+
+@pytest.fixture(autouse=True)
+def own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(training, "PRETRAINED", tmp_path / "pretrained")
+    monkeypatch.setattr(training, "CHECKPOINTS", tmp_path / "checkpoints")
+    monkeypatch.delenv("COURSE_PROFILE", raising=False)
+
+
+def model(units: int = 8, rate: float = 0.01) -> keras.Model:
+    made = keras.Sequential([keras.Input((4,)), keras.layers.Dense(units, activation="tanh"), keras.layers.Dense(1)])
+    made.compile(keras.optimizers.Adam(rate), "mse")
+    return made
+
+
+def data(count: int = 64) -> tuple[np.ndarray, np.ndarray]:
+    x = np.random.default_rng(0).normal(size=(count, 4)).astype("float32")
+    return x, x[:, :1] * 2
+
+
+def test_a_wrong_profile_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COURSE_PROFILE", "fast")
+    with pytest.raises(ValueError, match="'fast'; set it to 'quick' or 'full'"):
+        training.profile()
+
+
+def test_the_same_seed_gives_the_same_losses() -> None:
+    losses = []
+    for seed in (1, 1, 2):
+        keras.utils.set_random_seed(seed)
+        losses.append(training.fit(model(), *data(), epochs=3, seed=seed).history["loss"])
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_it_ends_with_the_best_weights_and_stops_early() -> None:
+    x, y = data()
+    made = model(rate=3.0)
+    done = training.fit(made, x, y, epochs=60, validation_data=(x, -y), patience=3)
+    values = done.history["val_loss"]
+    assert len(values) < 60
+    assert made.evaluate(x, -y, verbose=0) == pytest.approx(min(values), rel=1e-4)
+    assert done.record["best_epoch"] == int(np.argmin(values)) + 1
+
+
+def test_full_writes_weights_with_their_record_and_quick_loads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COURSE_PROFILE", "full")
+    made = model()
+    training.fit(made, *data(), epochs=4, name="tiny", seed=7, score=lambda: {"mse": 0.5})
+    record = json.loads((training.PRETRAINED / "tiny.json").read_text())
+    assert (record["seed"], record["epochs"], record["scores"]) == (7, 4, {"mse": 0.5})
+    assert not list(training.CHECKPOINTS.glob("*"))
+    monkeypatch.setenv("COURSE_PROFILE", "quick")
+    other = model()
+    seen: list[int] = []
+    done = training.fit(
+        other, *data(), epochs=3, name="tiny", watch=lambda history, epoch, epochs, left: seen.append(epoch)
+    )
+    assert seen == [1, 2, 3]
+    assert done.record == record
+    assert all(np.array_equal(a, b) for a, b in zip(made.get_weights(), other.get_weights(), strict=True))
+
+
+def test_missing_or_foreign_weights_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(FileNotFoundError, match="COURSE_PROFILE=full"):
+        training.load_pretrained(model(), "nothing")
+    training.save_pretrained(model(), "tiny", {})
+    with pytest.raises(ValueError, match="If you changed the architecture"):
+        training.load_pretrained(model(units=9), "tiny")
+
+
+def test_a_diverging_training_says_so() -> None:
+    x, y = data()
+    with pytest.raises(FloatingPointError, match="Lower the learning rate"):
+        training.fit(model(), x, y * np.float32(np.nan), epochs=2)
+
+
+def test_a_broken_or_foreign_checkpoint_is_left_aside(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("COURSE_PROFILE", "full")
+    training.CHECKPOINTS.mkdir()
+    (training.CHECKPOINTS / "tiny.npz").write_bytes(b"half a file")
+    training.fit(model(), *data(), epochs=2, name="tiny")
+    assert "cannot be read" in capsys.readouterr().out
+
+
+STOPPED = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from course_lib import training
+from tests.test_training import data, model
+training.PRETRAINED, training.CHECKPOINTS = Path({folder!r}, "pretrained"), Path({folder!r}, "checkpoints")
+training.SECONDS_BETWEEN_CHECKPOINTS = 0
+done = training.fit(model(), *data(), epochs=12, name="tiny",
+                    watch=lambda history, epoch, epochs, left: (print("epoch", epoch, flush=True), time.sleep({pause})))
+print("finished", len(done.history["loss"]))
+"""
+
+
+def test_a_killed_training_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("COURSE_PROFILE", "full")
+    root = str(Path(training.__file__).resolve().parents[1])
+
+    def script(pause: float) -> list[str]:
+        text = textwrap.dedent(STOPPED).format(root=root, folder=str(tmp_path), pause=pause)
+        return [sys.executable, "-c", text]
+
+    first = subprocess.Popen(script(0.3), stdout=subprocess.PIPE, text=True)
+    while first.stdout.readline() != "epoch 5\n":
+        assert first.poll() is None
+    first.kill()
+    first.wait()
+    assert (tmp_path / "checkpoints" / "tiny.npz").exists()
+    assert not (tmp_path / "pretrained" / "tiny.npz").exists()
+    second = subprocess.run(script(0), capture_output=True, text=True, check=True)
+    assert "Going on after epoch 5 of 12" in second.stdout
+    assert "epoch 6\n" in second.stdout and "epoch 5\n" not in second.stdout
+    assert "finished 12" in second.stdout
+    assert (tmp_path / "pretrained" / "tiny.npz").exists()
+
+
+def test_an_interrupt_keeps_what_was_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COURSE_PROFILE", "full")
+
+    def stop(history: dict, epoch: int, epochs: int, left: float) -> None:
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        training.fit(model(), *data(), epochs=6, name="tiny", watch=stop)
+    before = time.monotonic()
+    done = training.fit(model(), *data(), epochs=6, name="tiny")
+    assert len(done.history["loss"]) == 6
+    assert done.seconds > time.monotonic() - before - 60
+    assert not list(training.CHECKPOINTS.glob("*"))
