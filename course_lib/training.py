@@ -137,6 +137,11 @@ class _Progress(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         self.started = self.saved = time.monotonic()
 
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        # An epoch may be longer than the quick profile lasts.
+        if self.seconds >= self.limit:
+            self.model.stop_training = True
+
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         for key, value in (logs or {}).items():
             self.history.setdefault(key, []).append(float(value))
@@ -194,8 +199,8 @@ def fit(
 ) -> Trained:
     """Train a compiled model and end with its best weights.
 
-    name: under which weights are shipped. With a name, the *quick* profile trains for ``quick_seconds`` and then
-        loads the shipped weights; *full* trains all epochs, resumes after an interrupt, and rewrites them.
+    name: under which weights are shipped. With a name, the *quick* profile trains for ``quick_seconds`` (perhaps 0)
+        and then loads the shipped weights; *full* trains all epochs, resumes after an interrupt, and rewrites them.
         Without a name the model is trained to the end in both profiles and nothing is written.
     epochs, batch_size, validation_data: as in ``keras.Model.fit``.
     seed: seeds Python, NumPy and the backend.
@@ -225,7 +230,7 @@ def fit(
     )
     model.optimizer.build(model.trainable_variables)
     progress.restore(model)
-    if progress.done < epochs and not progress.exhausted:
+    if progress.done < epochs and not progress.exhausted and progress.limit > 0:
         try:
             model.fit(
                 x,

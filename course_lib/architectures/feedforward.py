@@ -8,7 +8,9 @@ import keras
 from keras import layers, ops
 
 
-def minibach(inputs: int = 64 * 21, hidden: int = 200, outputs: int = 64 * (21 + 21 + 28), dropout: float = 0.0) -> keras.Model:
+def minibach(
+    inputs: int = 64 * 21, hidden: int = 200, outputs: int = 64 * (21 + 21 + 28), dropout: float = 0.0
+) -> keras.Model:
     """MiniBach: one hidden layer from a four-bar soprano to the three voices below it.
 
     inputs: 64 time steps × 21 symbols. hidden: ReLU units. outputs: 64 × (21 + 21 + 28) symbols.
@@ -36,7 +38,9 @@ def harmoniser(inputs: int, outputs: int, width: int = 512, depth: int = 2, drop
 
     float (batch, inputs) → logits (batch, outputs). Notebook: 02.
     """
-    hidden = [layer for _ in range(depth) for layer in (layers.Dense(width, activation="relu"), layers.Dropout(dropout))]
+    hidden = [
+        layer for _ in range(depth) for layer in (layers.Dense(width, activation="relu"), layers.Dropout(dropout))
+    ]
     return keras.Sequential([keras.Input((inputs,)), layers.Dropout(dropout / 5), *hidden, layers.Dense(outputs)])
 
 

@@ -143,9 +143,11 @@ def check_5(harmony: Callable[[Piece], Piece]) -> Feedback:
                 False,
                 where + f"{parallels:.2f} parallel fifths or octaves a bar. metrics.parallels says where.",
             )
-        chords = {frozenset((row % 12).tolist()) for row in made.pitch}
+        chords = {frozenset((row % 12).tolist()) for row in lower}
         if len(chords) < 3:
-            return Feedback(False, where + f"{len(chords)} different chords; at least three were asked for.")
+            return Feedback(
+                False, where + f"{len(chords)} different chords in the lower voices; at least three were asked for."
+            )
     return Feedback(
         True,
         f"{len(melodies)} melodies: in range, no parallels, the chords change. Now hear it: listen(…).",

@@ -55,7 +55,9 @@ def _contexts(sopranos: np.ndarray, distances: Sequence[int]) -> np.ndarray:
     return code
 
 
-def nearest_neighbour(train: np.ndarray, sopranos: np.ndarray, transpositions: Iterable[int] = range(-12, 13)) -> np.ndarray:
+def nearest_neighbour(
+    train: np.ndarray, sopranos: np.ndarray, transpositions: Iterable[int] = range(-12, 13)
+) -> np.ndarray:
     """The lower voices of the training window whose soprano, transposed, agrees in most time steps."""
     answer = np.empty((*sopranos.shape, train.shape[-1] - 1), int)
     best = np.full(len(sopranos), -1)

@@ -11,6 +11,15 @@ _MAJOR = (0.238, 0.006, 0.111, 0.006, 0.137, 0.094, 0.016, 0.214, 0.009, 0.080, 
 _MINOR = (0.220, 0.006, 0.104, 0.123, 0.019, 0.103, 0.012, 0.214, 0.062, 0.022, 0.061, 0.052)
 
 
+def _standardised(profile: tuple[float, ...]) -> np.ndarray:
+    """float (12, 12): the profile for each tonic, with mean 0 and length 1, so that a product is a correlation."""
+    centred = np.array(profile) - np.mean(profile)
+    return np.stack([np.roll(centred, tonic) for tonic in range(12)]) / np.linalg.norm(centred)
+
+
+_PROFILES = np.concatenate([_standardised(_MAJOR), _standardised(_MINOR)])
+
+
 def pitch_class_histogram(piece: Piece) -> np.ndarray:
     """float (12,): time steps in which each pitch class sounds, summed over voices."""
     sounding = piece.pitch[piece.pitch != REST]
@@ -27,9 +36,5 @@ def estimate_key(piece: Piece) -> str:
     heard = pitch_class_histogram(piece)
     if heard.std() == 0:
         return "C major"
-    fits = {
-        (tonic, mode): np.corrcoef(np.roll(heard, -tonic), profile)[0, 1]
-        for tonic in range(12)
-        for mode, profile in (("major", _MAJOR), ("minor", _MINOR))
-    }
-    return key_name(*max(fits, key=fits.__getitem__))
+    best = int((_PROFILES @ heard).argmax())
+    return key_name(best % 12, "major" if best < 12 else "minor")

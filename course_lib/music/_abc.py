@@ -1,0 +1,324 @@
+"""ABC tunes, read after the ABC standard 2.1 (https://abcnotation.com/wiki/abc:standard:v2.1)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from course_lib.music._exchange import (
+    MAX_VOICES,
+    Part,
+    Raw,
+    RawNote,
+    TooLarge,
+    UnreadableFile,
+    key_fifths,
+    key_of_signature,
+)
+from course_lib.music.piece import MODES
+
+MAX_TUNES = 10_000
+MAX_LETTERS = 200_000  # of one tune
+
+# Every repetition is bounded or cannot overlap with what follows it, so that no text takes more than linear time.
+_TOKEN = re.compile(
+    r"""
+      (?P<skip>"[^"\n]*"|\{[^}\n]{0,500}\}|%[^\n]*|&[^|\n]*|^\+:[^\n]*)  # chord names, grace notes, comments, overlays
+    | !(?P<decoration>[^!\n]{0,50})!
+    | (?P<fermata>H(?=[.~uvT^_=]{0,5}[A-Ga-g\[]))
+    | \[(?P<inline>[A-Za-z]):(?P<inline_value>[^\]\n]{0,200})\]
+    | ^(?P<field>[A-Za-z]):(?![|:])(?P<value>[^\n]*)
+    | \[(?P<chord>[^\]\[|:\n]{1,200})\](?P<chord_length>\d*/*\d*)
+    | (?P<bar>[:\[]{0,3}\|[|:\]]{0,4}(?:\[?\d[\d,.-]*)?|::|\[\d[\d,.-]*)
+    | \((?P<actual>[2-9])(?::(?P<normal>\d{0,2}))?(?::(?P<count>\d{0,2}))?
+    | (?P<note>[\^_=]{0,2}[A-Ga-g][,']{0,9})(?P<length>\d*/*\d*)
+    | (?P<rest>[zx])(?P<rest_length>\d*/*\d*)
+    | (?P<bars>Z\d{0,3})
+    | (?P<broken>>{1,3}|<{1,3})
+    | (?P<tie>-)
+    """,
+    re.VERBOSE | re.MULTILINE,
+)
+_CHORD_NOTE = re.compile(r"([\^_=]{0,2}[A-Ga-g][,']{0,9})(\d*/*\d*)(-?)")
+_NOTE = re.compile(r"([\^_=]*)([A-Ga-g])([,']*)")
+_LENGTH = re.compile(r"(\d*)(/*)(\d*)")
+_KEY = re.compile(r"\s*([A-G])([#b]?)\s*([A-Za-z]*)")
+_PLACES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_ALTERS = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
+_NORMAL = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # notes in whose time a tuplet of 2, 3, … stands; others by the metre
+
+
+@dataclass
+class _Sound:
+    """A chord, a note (one pitch) or a rest (none); length in quarters."""
+
+    pitches: list[int]
+    length: float
+    tied: set[int] = field(default_factory=set)
+    fermata: bool = False
+
+
+@dataclass
+class _Voice:
+    """A voice with what is valid at the place where it is being read."""
+
+    name: str = ""
+    shift: int = 0
+    sounds: list[_Sound] = field(default_factory=list)
+    before_bar: int = 0  # sounds before the first bar line
+    unit: float | None = None
+    metre: tuple[int, int] | None = (4, 4)
+    key: str | None = None
+    signature: dict[str, int] = field(default_factory=dict)
+    altered: dict[str, int] = field(default_factory=dict)
+    tied: dict[tuple[str, str], int] = field(default_factory=dict)
+    tuplet: tuple[float, int] = (1.0, 0)  # factor, notes to come
+    broken: float = 1.0
+    fermata: bool = False
+
+    def quarters(self, text: str) -> float:
+        """A length such as ``3/2`` or ``//`` in quarters."""
+        count, slashes, divisor = _LENGTH.match(text).groups()  # type: ignore[union-attr]
+        if len(count) > 4 or len(divisor) > 4 or len(slashes) > 8 or (divisor and int(divisor) == 0):
+            raise UnreadableFile(f"a note has the length '{text[:40]}'; write 1..9999, or a fraction of such numbers.")
+        parts = int(divisor) if divisor else 2 ** len(slashes)
+        unit = self.unit
+        if unit is None:
+            unit = 0.25 if self.metre and self.metre[0] / self.metre[1] < 0.75 else 0.5
+        return unit * int(count or 1) / parts
+
+    def pitch(self, text: str) -> tuple[tuple[str, str], int]:
+        """Letter and octave of a note, and its MIDI pitch under key, bar and tie."""
+        accidental, letter, octave = _NOTE.match(text).groups()  # type: ignore[union-attr]
+        step = letter.upper()
+        place = (letter, octave)
+        if accidental in _ALTERS:
+            self.altered[step] = _ALTERS[accidental]
+        elif place in self.tied:
+            return place, self.tied[place]
+        alter = self.altered.get(step, self.signature.get(step, 0))
+        octaves = octave.count("'") - octave.count(",") + letter.islower()
+        return place, 60 + _PLACES[step] + alter + 12 * octaves + self.shift
+
+    def sound(self, notes: list[tuple[str, bool]], length: float) -> None:
+        """Adds a chord, note or rest. notes: text and whether a tie follows within the chord."""
+        factor, left = self.tuplet
+        if left:
+            length, self.tuplet = length * factor, (factor, left - 1)
+        length, self.broken = length * self.broken, 1.0
+        places = [self.pitch(text) for text, _ in notes]
+        sound = _Sound([pitch for _, pitch in places], length, fermata=self.fermata)
+        self.tied = {place: pitch for (place, pitch), (_, tie) in zip(places, notes, strict=True) if tie}
+        sound.tied = set(self.tied.values())
+        self.places = places
+        self.sounds.append(sound)
+        self.fermata = False
+
+    def tie(self) -> None:
+        """Ties the last sound to the next."""
+        if self.sounds and self.sounds[-1].pitches:
+            self.sounds[-1].tied = set(self.sounds[-1].pitches)
+            self.tied = dict(self.places)
+
+    def bar(self) -> None:
+        """A bar line: accidentals end."""
+        self.altered = {}
+        if not self.before_bar:
+            self.before_bar = len(self.sounds)
+
+    def start_tuplet(self, actual: int, normal: int, count: int) -> None:
+        compound = self.metre is not None and self.metre[0] in (6, 9, 12) and self.metre[1] >= 8
+        normal = normal or _NORMAL.get(actual, 3 if compound else 2)
+        self.tuplet = (normal / actual, count or actual)
+
+    def break_rhythm(self, sign: str) -> None:
+        """``>`` and ``<``: the last sound takes from the next, or gives to it."""
+        short = 0.5 ** len(sign)
+        before, self.broken = (2 - short, short) if sign[0] == ">" else (short, 2 - short)
+        if self.sounds:
+            self.sounds[-1].length *= before
+
+    def field(self, kind: str, value: str) -> None:
+        """A field that changes key, metre, unit length or transposition from here on."""
+        value = value.split("%")[0].strip()
+        if kind == "M":
+            self.metre = _metre(value)
+        elif kind == "L":
+            over, _, under = value.partition("/")
+            if re.fullmatch(r"[1-9]\d{0,2}", over.strip()) and re.fullmatch(r"[1-9]\d{0,3}", under.strip() or "1"):
+                self.unit = 4 * int(over) / int(under or 1)
+        elif kind == "K":
+            self.key, self.signature = _key(value)
+            self.altered = {}
+        if kind in "KV":
+            for octaves in re.findall(r"octave=(-?\d)\b", value):
+                self.shift = 12 * int(octaves)
+            for semitones in re.findall(r"transpose=(-?\d{1,2})\b", value):
+                self.shift = int(semitones)
+            for sign in re.findall(r"(?:treble|bass|alto|tenor|[GCF]\d?)([+-])8\b", value):
+                self.shift = 12 if sign == "+" else -12
+            name = re.search(r'\b(?:name|nm)="([^"]*)"', value)
+            self.name = name[1].strip() if name and kind == "V" else self.name
+
+
+def abc_tunes(text: str) -> list[str]:
+    """The tunes of an ABC file; fields before the first tune stand at the head of each."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    begins = [match.start() for match in re.finditer(r"^X:", text, re.MULTILINE)]
+    if len(begins) < 2:
+        return [text]
+    if len(begins) > MAX_TUNES:
+        raise TooLarge(f"it has {len(begins)} tunes; up to {MAX_TUNES} are read. Divide the file.")
+    common = dict(re.findall(r"^([LMQ]):([^\n]{0,100})", text[: begins[0]], re.MULTILINE))
+    head = "".join(f"{kind}:{value}\n" for kind, value in common.items())
+    return [head + text[a:b] for a, b in zip(begins, [*begins[1:], len(text)], strict=True)]
+
+
+def abc_raw(tune: str) -> Raw:
+    """One ABC tune as it stands. Grace notes, chord symbols and overlays are left out, repeats are not expanded.
+
+    The first tempo, key and metre count; accidentals last to the end of the bar in every octave. What comes
+    before a first bar line that comes too early is a pickup. Raises UnreadableFile.
+    """
+    if len(tune) > MAX_LETTERS:
+        raise TooLarge(f"the tune has {len(tune)} letters; up to {MAX_LETTERS} are read. Cut it.")
+    head = re.search(r"^K:[^\n]*", tune, re.MULTILINE)
+    if head is None:
+        raise UnreadableFile("the tune has no key. Add a line such as 'K:G' before the notes.")
+    raw = Raw([])
+    voices: dict[str, _Voice] = {}
+    common = _Voice()
+    named: list[str] = []
+    for kind, value in re.findall(r"^([A-Za-z]):([^\n]*)", tune[: head.end()], re.MULTILINE):
+        if kind == "T" and not raw.title:
+            raw.title = " ".join(value.split("%")[0].split())
+        elif kind == "Q" and raw.tempo is None:
+            raw.tempo = _tempo(value)
+        elif kind == "V":
+            named.append(value)
+        elif kind in "MLK":
+            common.field(kind, value)
+
+    def voice(value: str) -> _Voice:
+        """The voice that a V: field names; a new one begins as the header says."""
+        name = value.split()[0] if value.split() else "1"
+        if name not in voices:
+            state = _Voice(shift=common.shift, unit=common.unit, metre=common.metre)
+            state.key, state.signature = common.key, common.signature
+            voices[name] = state
+            if len(voices) > MAX_VOICES:
+                raise TooLarge(f"it has more than {MAX_VOICES} voices; up to {MAX_VOICES} are read. Leave voices out.")
+        voices[name].field("V", value)
+        return voices[name]
+
+    for value in named:
+        voice(value)
+    now = next(iter(voices.values()), None) or voice("1")
+    metres = 0
+    for token in _TOKEN.finditer(tune, head.end()):
+        kind = token.lastgroup
+        part = token.groupdict()
+        if part["inline"] or part["field"]:
+            name, value = (part["inline"], part["inline_value"]) if part["inline"] else (part["field"], part["value"])
+            if name == "V":
+                now = voice(value)
+            elif name in "MLK":
+                metres += name == "M" and _metre(value) != common.metre
+                now.field(name, value)
+        elif kind == "decoration":
+            now.fermata |= part["decoration"] == "fermata"
+        elif kind == "fermata":
+            now.fermata = True
+        elif part["chord"]:
+            notes = _CHORD_NOTE.findall(part["chord"])
+            if notes:
+                outer = now.quarters(part["chord_length"]) / now.quarters("")
+                now.sound([(text, bool(tie)) for text, _, tie in notes], now.quarters(notes[0][1]) * outer)
+        elif kind == "bar":
+            now.bar()
+        elif part["actual"]:
+            now.start_tuplet(int(part["actual"]), int(part["normal"] or 0), int(part["count"] or 0))
+        elif part["note"]:
+            now.sound([(part["note"], False)], now.quarters(part["length"]))
+        elif part["rest"]:
+            now.sound([], now.quarters(part["rest_length"]))
+        elif kind == "bars":
+            beats, unit = now.metre or (4, 4)
+            now.sounds.append(_Sound([], int(part["bars"][1:] or 1) * beats * 4 / unit))
+        elif kind == "broken":
+            now.break_rhythm(part["broken"])
+        elif kind == "tie":
+            now.tie()
+    raw.key, raw.time_signature = common.key, common.metre
+    if metres:
+        raw.remarks.append(f"the metre changes {metres} times; the first is kept throughout")
+    for state in voices.values():
+        _finish(raw, state)
+    first = next(iter(voices.values()))
+    pickup = sum(sound.length for sound in first.sounds[: first.before_bar])
+    if common.metre and pickup < common.metre[0] * 4 / common.metre[1] - 1e-6 and first.before_bar < len(first.sounds):
+        raw.pickup = pickup
+    return raw
+
+
+def _finish(raw: Raw, voice: _Voice) -> None:
+    """Gives the sounds their times, joins ties, and adds the voice to the parts."""
+    notes: list[RawNote] = []
+    now = 0.0
+    tied: dict[int, int] = {}
+    for sound in voice.sounds:
+        end = now + sound.length
+        places = {}
+        for pitch in sound.pitches:
+            if pitch in tied:
+                places[pitch] = tied[pitch]
+                notes[places[pitch]] = notes[places[pitch]]._replace(end=end)
+            else:
+                places[pitch] = len(notes)
+                notes.append(RawNote(now, end, pitch))
+        tied = {pitch: places[pitch] for pitch in sound.tied if pitch in places}
+        if sound.fermata and not raw.parts:
+            raw.fermatas.append(now)
+        now = end
+    raw.length = max(raw.length, now)
+    raw.parts.append(Part(voice.name, [notes]))
+
+
+def _metre(value: str) -> tuple[int, int] | None:
+    """``6/8``, ``C``, ``C|``, ``2+3/8``; None for ``none`` and what is no metre."""
+    value = value.split("%")[0].strip()
+    if value in ("C", "C|"):
+        return (4, 4) if value == "C" else (2, 2)
+    match = re.fullmatch(r"\(?((?:\d{1,3}\s*\+\s*){0,9}\d{1,3})\)?\s*/\s*([1-9]\d{0,2})", value)
+    return (sum(int(n) for n in match[1].split("+")), int(match[2])) if match else None
+
+
+def _key(value: str) -> tuple[str | None, dict[str, int]]:
+    """Key and the alteration of each letter, of ``Gm``, ``D mixolydian``, ``Hp``, ``none``, ``D =c ^g`` …"""
+    match = _KEY.match(value)
+    key = None
+    if value[:2].upper() == "HP":
+        fifths = 2  # Highland pipes play F# and C#
+    elif match:
+        word = match[3].lower()
+        mode = next((m for m in MODES if word and m[:3] == word[:3]), None)
+        mode = "minor" if word == "m" or word[:3] == "aeo" else mode or "major"
+        key = f"{match[1]}{match[2]} {mode}"
+        fifths = key_fifths(key)
+        key = key if key_of_signature(fifths, mode) == key else key_of_signature(fifths, mode)
+    else:
+        fifths = 0
+    signature = {letter: (fifths + 6 - n) // 7 for n, letter in enumerate("FCGDAEB")}
+    for accidental, letter in re.findall(r"(\^\^|\^|=|__|_)([A-Ga-g])", value):
+        signature[letter.upper()] = _ALTERS[accidental]
+    return key, signature
+
+
+def _tempo(value: str) -> float | None:
+    """Quarters per minute of ``1/4=120``, ``3/8=50 "Slowly"`` or ``120``; None where there is no number."""
+    value = re.sub(r'"[^"]*"', "", value).strip()
+    match = re.fullmatch(r"((?:\d{1,3}/[1-9]\d{0,2}\s*){0,4})=?\s*(\d{1,4}(?:\.\d{1,3})?)", value)
+    if not match:
+        return None
+    beats = [n.split("/") for n in match[1].split()] or [("1", "4")]
+    return float(match[2]) * sum(4 * int(over) / int(under) for over, under in beats)

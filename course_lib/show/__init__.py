@@ -1,0 +1,1 @@
+"""Where a person sees, hears and touches music: plots, notation, sound, panels, widgets."""

@@ -1,0 +1,163 @@
+"""Sound: a piece through sampled instruments, and samples as MP3 or WAV, all in memory."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import io
+from collections.abc import Sequence
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+from course_lib.music.files import midi_bytes
+from course_lib.music.piece import MusicError, Piece
+
+SAMPLE_RATE = 16_000
+"""Samples a second of everything this module makes. The font's reeds hold nothing above 8 kHz (-50 dB)."""
+
+LONGEST = 600.0
+"""Seconds of music that are turned into sound at most."""
+
+INSTRUMENTS = {
+    "piano": 0, "harpsichord": 6, "organ": 19, "guitar": 24, "violin": 40, "viola": 41, "cello": 42, "strings": 48,
+    "choir": 52, "trumpet": 56, "trombone": 57, "tuba": 58, "horn": 60, "saxophone": 64, "oboe": 68,
+    "english horn": 69, "bassoon": 70, "clarinet": 71, "flute": 73, "recorder": 74,
+}  # fmt: skip
+"""Names that ``synthesize`` knows, with their General MIDI number 0..127."""
+
+REEDS = ("oboe", "clarinet", "english horn", "bassoon")
+"""The default, a reed quartet: four timbres that are told apart, quick to speak, steady and in tune with each other."""
+
+_TAIL = 1.0  # seconds after the last step, in which the last notes die away
+_FADE = 0.4  # seconds at the very end
+_LOUDNESS = -18.0  # dB below full scale, mean power of the sounding part
+_CEILING = -1.0  # dB below full scale, no sample is louder
+
+
+def synthesize(piece: Piece, instruments: str | int | Sequence[str | int] | None = None) -> tuple[np.ndarray, int]:
+    """The sound of a piece: float32 (samples,), mono, and the sample rate in Hz.
+
+    instruments: for all voices or one for each: names from ``INSTRUMENTS`` or General MIDI numbers 0..127.
+        None takes ``REEDS``, from the highest voice on, again and again.
+    The sound lasts ``piece.seconds`` and one second more. Its mean power is -18 dB of full scale, so that pieces
+    are equally loud, and its peak -1 dB at most. Raises MusicError for an unknown instrument or above ``LONGEST``.
+    """
+    import midirenderer
+    import soundfile
+
+    if piece.seconds > LONGEST:
+        raise MusicError(
+            f"the piece lasts {piece.seconds:.0f} s; sound is made for up to {LONGEST:.0f} s. "
+            "Take a part of it with piece.window(start, length)."
+        )
+    rendered = midirenderer.render_wave_from(_font(), _score_for_players(piece, _programs(piece, instruments)))
+    stereo, rate = soundfile.read(io.BytesIO(rendered), dtype="float32", always_2d=True)
+    samples = _fewer_samples((stereo[:, 0] + stereo[:, 1]) / 2, rate // SAMPLE_RATE)
+    samples = samples[: round((piece.seconds + _TAIL) * SAMPLE_RATE)]
+    fade = round(_FADE * SAMPLE_RATE)
+    samples[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
+    return _level(samples), SAMPLE_RATE
+
+
+def mp3(samples: np.ndarray, sample_rate: int) -> bytes:
+    """Samples as MP3 of about 25 kbit a second (variable rate, no gap at either end)."""
+    return _encoded(samples, sample_rate, format="MP3", bitrate_mode="VARIABLE", compression_level=0.8)
+
+
+def wav(samples: np.ndarray, sample_rate: int) -> bytes:
+    """Samples as WAV, 16 bits."""
+    return _encoded(samples, sample_rate, format="WAV", subtype="PCM_16")
+
+
+class Sound:
+    """The browser's own small player for a piece, without roll and score. ``listen`` shows all three."""
+
+    def __init__(self, piece: Piece, instruments: str | int | Sequence[str | int] | None = None) -> None:
+        self.name = piece.title or "sound"
+        self.seconds = piece.seconds
+        self.mp3 = mp3(*synthesize(piece, instruments))
+
+    def __repr__(self) -> str:
+        return f"Sound of {self.name}, {self.seconds:.0f} s"
+
+    def _repr_html_(self) -> str:
+        return f'<audio controls aria-label="{escape(repr(self))}" src="{data_url(self.mp3, "audio/mpeg")}"></audio>'
+
+
+def data_url(content: bytes, kind: str) -> str:
+    """Bytes of a MIME type as a ``data:`` URL, which needs no server."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+@lru_cache(maxsize=1)
+def _font() -> bytes:
+    """TimGM6mb.sf2 as the pretty_midi wheel carries it; the package itself is not imported, that takes long."""
+    spec = importlib.util.find_spec("pretty_midi")
+    if spec is None or spec.origin is None:
+        raise MusicError("no instruments: the package pretty_midi, which carries them, is not installed. Install it.")
+    return (Path(spec.origin).parent / "TimGM6mb.sf2").read_bytes()
+
+
+def _programs(piece: Piece, instruments: str | int | Sequence[str | int] | None) -> list[int]:
+    """A General MIDI number for each voice."""
+    count = len(piece.voices)
+    if instruments is None:
+        chosen: list[str | int] = [REEDS[voice % len(REEDS)] for voice in range(count)]
+    elif isinstance(instruments, (str, int)):
+        chosen = [instruments] * count
+    else:
+        chosen = list(instruments)
+    if len(chosen) != count:
+        raise MusicError(f"{len(chosen)} instruments for {count} voices. Give one for all, or one for each.")
+    for name in chosen:
+        if name not in INSTRUMENTS and not (isinstance(name, int) and 0 <= name <= 127):
+            raise MusicError(
+                f"instrument {name!r} is unknown. Take a number 0..127 or one of {', '.join(INSTRUMENTS)}."
+            )
+    return [INSTRUMENTS.get(name, name) for name in chosen]  # type: ignore[misc]
+
+
+def _score_for_players(piece: Piece, programs: list[int]) -> bytes:
+    """The MIDI file with an instrument for each voice and silence at the end."""
+    import mido
+
+    file = mido.MidiFile(file=io.BytesIO(midi_bytes(piece)))
+    for track, program in zip(file.tracks[1:], programs, strict=True):  # the first track holds the facts
+        channel = next((message.channel for message in track if message.type == "note_on"), None)
+        if channel is not None:
+            track.insert(0, mido.Message("program_change", channel=channel, program=program))
+    file.tracks[0][-1].time += round(file.ticks_per_beat * _TAIL * piece.tempo / 60)
+    out = io.BytesIO()
+    file.save(file=out)
+    return out.getvalue()
+
+
+def _fewer_samples(samples: np.ndarray, factor: int) -> np.ndarray:
+    """Every ``factor``-th sample, after all that this rate cannot hold is cut off in the spectrum."""
+    padded = np.pad(samples, (0, -len(samples) % (factor << 14)))  # a length that the FFT likes
+    count = len(padded) // factor
+    spectrum = np.fft.rfft(padded)[: count // 2 + 1]
+    return (np.fft.irfft(spectrum, count) / factor).astype(np.float32)
+
+
+def _level(samples: np.ndarray) -> np.ndarray:
+    """Samples at the common loudness. Silence stays silent."""
+    block = SAMPLE_RATE // 10
+    power = np.square(np.pad(samples, (0, -len(samples) % block)).reshape(-1, block)).mean(axis=1)
+    peak = np.abs(samples).max()
+    if peak < 1e-4:
+        return samples
+    sounding = power[power > power.max() / 100].mean()  # rests and the tail do not count
+    gain = min(10 ** (_LOUDNESS / 20) / np.sqrt(sounding), 10 ** (_CEILING / 20) / peak)
+    return samples * np.float32(gain)
+
+
+def _encoded(samples: np.ndarray, sample_rate: int, **form: object) -> bytes:
+    import soundfile
+
+    out = io.BytesIO()
+    soundfile.write(out, samples, sample_rate, **form)
+    return out.getvalue()

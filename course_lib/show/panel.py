@@ -1,0 +1,169 @@
+"""``listen``: sound, piano roll with a cursor, score and downloads in one panel that needs nothing but itself."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+import zlib
+from collections.abc import Sequence
+from html import escape
+from itertools import count
+from pathlib import Path
+
+from course_lib.music.files import midi_bytes, musicxml
+from course_lib.music.piece import MusicError, Piece, note_name
+from course_lib.show import notation, roll
+from course_lib.show.audio import data_url, mp3, synthesize
+from course_lib.show.notation import engrave, svg_url
+
+CSS = Path(__file__).with_name("panel.css").read_text(encoding="utf-8")
+JAVASCRIPT = Path(__file__).with_name("panel.js").read_text(encoding="utf-8")
+
+_LEAST_STEP = 10  # pixels for a quarter note; where the page is narrower than that, the roll scrolls
+_OURS = 'data-lm-suppress-shortcuts="true"'  # a key pressed here is none of JupyterLab's shortcuts
+_number = count(1)
+
+
+class Panel:
+    """One or several pieces to hear, see and read. Made by ``listen``."""
+
+    def __init__(self, html: str, text: str) -> None:
+        self.html, self.text = html, text
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+
+def listen(
+    *pieces: Piece,
+    title: str | Sequence[str] | None = None,
+    caption: str = "",
+    instruments: str | int | Sequence[str | int] | None = None,
+) -> Panel:
+    """A panel with player, piano roll, score and downloads. Several pieces stand side by side and sound in turn.
+
+    title: the piece's own where None; one for each of several pieces.
+    caption: stands above: what to listen for.
+    instruments: as in ``synthesize``.
+    Keys, when the play button or the slider has the focus: space plays and pauses, left and right move by a
+    quarter note, down and up by a bar. Raises MusicError without a piece, or when titles and pieces do not pair.
+    Notebook: 00.
+    """
+    titles = [title] if isinstance(title, str) else list(title or [piece.title or "Untitled" for piece in pieces])
+    if not pieces or len(titles) != len(pieces):
+        raise MusicError(
+            f"{len(titles)} titles for {len(pieces)} pieces. Give at least one piece, and a title for each."
+        )
+    sounds = [mp3(*synthesize(piece, instruments)) for piece in pieces]
+    inside = markup(pieces, titles, caption, sounds)
+    name = f"listen-{zlib.crc32(inside.encode()):08x}-{next(_number)}"
+    # A page may hold the same output twice: each script takes what is not alive yet.
+    script = f'document.querySelectorAll("#{name}:not([data-alive])").forEach((panel) => mountPanel(panel));'
+    html = (
+        f'<div class="listen" id="{name}"><style>{CSS}</style>{inside}'
+        f"<script>(() => {{\n{JAVASCRIPT}\n{script}\n}})();</script></div>"
+    )
+    return Panel(html, "\n".join(roll.alt_text(piece) for piece in pieces))
+
+
+def markup(pieces: Sequence[Piece], titles: Sequence[str], caption: str, sounds: Sequence[bytes] | None = None) -> str:
+    """The inside of a panel as HTML; without ``sounds`` the script brings them."""
+    span = max((len(piece) + roll.lead(piece)) * piece.step_seconds for piece in pieces)
+    pitches = roll.pitch_span(pieces)
+    takes = [
+        _take(piece, name, sounds[i] if sounds else None, span, pitches)
+        for i, (piece, name) in enumerate(zip(pieces, titles, strict=True))
+    ]
+    return (f"<p>{escape(caption)}</p>" if caption else "") + "".join(takes)
+
+
+def _take(piece: Piece, title: str, sound: bytes | None, span: float, pitches: tuple[int, int]) -> str:
+    """One piece with its player. span: seconds that the roll is wide; pitches: from where to where it goes."""
+    step = piece.step_seconds
+    time = {
+        "seconds": piece.seconds,
+        "beat": 60 / piece.tempo,
+        "bar": piece.bar_steps * step,
+        "pickup": piece.pickup * step,
+        "head": roll.lead(piece) * step,
+        "span": span,
+    }
+    name, file = escape(title), re.sub(r"[^\w.]+", "-", title).strip("-.").lower()[:60] or "piece"
+    legend = "".join(
+        f'<span><i style="background:{roll.voice_colour(voice)}"></i>{escape(text)}</span>'
+        for voice, text in enumerate(piece.voices)
+    )
+    plain = f'<audio controls src="{data_url(sound, "audio/mpeg")}" aria-label="{name}"></audio>' if sound else ""
+    midi = data_url(midi_bytes(piece), "audio/midi")
+    xml = data_url(_compressed(musicxml(piece)), "application/vnd.recordare.musicxml")
+    svg = engrave(piece)
+    least = round(0.7 * float(re.search(r'width="([\d.]+)', svg)[1]))  # pixels; on less, the score scrolls
+    score = f'<img alt="{escape(notation.alt_text(piece))}" style="max-width:max(100%,{least}px)" src="{svg_url(svg)}">'
+    return f"""
+<figure class="take" role="group" aria-label="{name}" data-time="{escape(json.dumps(time))}">
+<figcaption class="name">{name}</figcaption>
+<div class="transport"></div>
+{plain}
+{_roll(piece, span, pitches)}
+<div class="legend">{legend}</div>
+<div class="more"><details><summary {_OURS}>Score</summary>
+<div class="score" tabindex="0" role="region" aria-label="Score">{score}</div></details>
+<span>Save: <a {_OURS} class="sound" download="{file}.mp3">sound</a>,
+<a {_OURS} download="{file}.mid" href="{midi}">MIDI</a>,
+<a {_OURS} download="{file}.mxl" href="{xml}">MusicXML</a>
+</span></div>
+</figure>"""
+
+
+def _roll(piece: Piece, span: float, pitches: tuple[int, int]) -> str:
+    """The piano roll: boxes and lines stretch with the page, letters do not."""
+    low, high = pitches
+    rows, lead, steps = high - low + 1, roll.lead(piece), span / piece.step_seconds
+    boxes: dict[tuple[bool, int], str] = {}
+    for b in roll.bars(piece):
+        wide, tall = b.right - b.left, b.top - b.bottom
+        box = f"M{b.left:.5g} {high + 0.5 - b.top:.4g}h{wide:.4g}v{tall:.3g}h-{wide:.4g}z"
+        where = (tall < 0.6, b.voice)  # halves over wholes
+        boxes[where] = boxes.get(where, "") + box
+    notes = "".join(f'<path fill="{roll.voice_colour(voice)}" d="{d}"/>' for (_, voice), d in sorted(boxes.items()))
+    marks = roll.pitch_marks(low, high)
+    beams = "".join(f"M{-lead:g} {high + 0.5 - pitch:g}H{steps:.5g}" for pitch in marks)
+    lines = "".join(f"M{line} 0V{rows}" for line in [*piece.bar_lines, len(piece)])
+    pen = 'fill="none" vector-effect="non-scaling-stroke" stroke-width="1" stroke='
+    names = "".join(_mark("top", (high + 0.5 - pitch) / rows, note_name(pitch)) for pitch in marks)
+    numbers = "".join(_mark("left", (line + lead) / steps, str(number)) for line, number in roll.bar_numbers(piece))
+    height = min(300, max(130, 6 * rows))
+    width = round(_LEAST_STEP * steps / piece.steps_per_quarter)
+    picture = svg_url(
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{-lead:g} 0 {steps:.6g} {rows}" preserveAspectRatio="none">'
+        f'<path d="{beams}" {pen}"#e0e0e0"/><path d="{lines}" {pen}"#8c8c8c"/>{notes}</svg>'
+    )
+    return (
+        f'<div class="roll"><div class="pitches" aria-hidden="true">{names}</div><div class="scroll">'
+        f'<div class="grid" style="min-width:{width}px"><img draggable="false" alt="{escape(roll.alt_text(piece))}" '
+        f'width="100%" style="height:{height}px" src="{picture}">'
+        f'<div class="numbers" aria-hidden="true">{numbers}</div><div class="cursor"></div></div></div></div>'
+    )
+
+
+def _mark(edge: str, place: float, text: str) -> str:
+    """A name beside the roll, written by the style sheet: where that is taken away, no loose letters are left."""
+    return f'<span style="{edge}:{100 * place:.2f}%" data-text="{text}"></span>'
+
+
+def _compressed(xml: str) -> bytes:
+    """MusicXML as .mxl, the format's own container: a tenth of the size. The same text gives the same bytes."""
+    container = (
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        '<container><rootfiles><rootfile full-path="score.musicxml"/></rootfiles></container>'
+    )
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in (("META-INF/container.xml", container), ("score.musicxml", xml)):
+            archive.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)
+    return out.getvalue()

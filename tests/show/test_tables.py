@@ -1,0 +1,50 @@
+"""The scoreboard's table: what it says, in HTML and in plain text."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import pytest
+
+from course_lib.show.tables import table
+
+ROWS = [("most frequent", 0.15, 12345), ("MiniBach <1>", 0.4, 7), ("neighbour", 0.4000001, None)]
+COLUMNS = ("model", "accuracy", "parameters")
+
+
+def test_plain_text() -> None:
+    text = repr(table(ROWS, COLUMNS, "Test chorales.", best={"accuracy": max, "parameters": min}))
+    assert text.split("\n") == [
+        "Test chorales.",
+        "model          accuracy  parameters",
+        "-------------  --------  ----------",
+        "most frequent     0.150      12,345",
+        "MiniBach <1>    * 0.400         * 7",
+        "neighbour       * 0.400           –",
+        "* best in its column",
+    ]
+
+
+def test_html_is_a_table_with_caption_and_scopes() -> None:
+    root = ElementTree.fromstring(table(ROWS, COLUMNS, "A & B", best={"accuracy": max})._repr_html_())
+    assert root.find(".//caption").text == "A & B ★ marks the best in its column."
+    assert [(th.get("scope"), th.text) for th in root.iter("th")] == [
+        *(("col", name) for name in COLUMNS),
+        *(("row", row[0]) for row in ROWS),
+    ]
+    assert [strong.text for strong in root.iter("strong")] == ["★ 0.400", "★ 0.400"]
+    assert {td.get("style") for td in root.iter("td")} == {"text-align:right;padding:2px 10px"}
+    assert root.find(".//thead/tr/th").get("style") == "text-align:left;padding:2px 10px"
+
+
+def test_numbers_as_asked_and_nothing_from_nothing() -> None:
+    shown = table([("a", 1.23456, float("nan"))], ("x", "y", "z"), "", best={"z": max}, digits=1)
+    assert shown.cells == [["a", "1.2", "–"]]
+    assert shown.best == set()
+
+
+def test_what_does_not_fit_is_named() -> None:
+    with pytest.raises(ValueError, match="2 cells for 3 columns"):
+        table([("a", 1)], COLUMNS, "")
+    with pytest.raises(ValueError, match="'speed'"):
+        table(ROWS, COLUMNS, "", best={"speed": max})
