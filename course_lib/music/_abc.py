@@ -1,4 +1,8 @@
-"""ABC tunes, read after the ABC standard 2.1 (https://abcnotation.com/wiki/abc:standard:v2.1)."""
+"""ABC tunes, read after the ABC standard 2.1 (https://abcnotation.com/wiki/abc:standard:v2.1).
+
+Neither through verovio, which a damaged tune can crash with the whole process, nor through music21, which some
+keep busy for minutes, and which loses dotted rhythms beside slurs.
+"""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ def to_piece(raw: Raw, steps_per_quarter: int | None, native: Callable[[Piece], 
     if piece is not None and steps_per_quarter in (None, piece.steps_per_quarter):
         return piece
     if piece is not None:
-        raw = _unfold(piece)
+        raw = _unfold(piece, raw.remarks)
     lines = _lines(raw, steps_per_quarter or DEFAULT_GRID, keep_silent=piece is not None)
     return _on_grid(raw, lines, steps_per_quarter or DEFAULT_GRID)
 
@@ -199,7 +199,7 @@ def _restore(raw: Raw, native: Callable[[Piece], dict[str, object]]) -> Piece | 
         return None
 
 
-def _unfold(piece: Piece) -> Raw:
+def _unfold(piece: Piece, remarks: list[str]) -> Raw:
     """A piece as if a file had been read, to put it on another grid."""
     quarter = piece.steps_per_quarter
     parts = [Part(name, [[]]) for name in piece.voices]
@@ -215,6 +215,7 @@ def _unfold(piece: Piece) -> Raw:
         tempo=piece.tempo,
         length=len(piece) / quarter,
         fermatas=[step / quarter for step in np.flatnonzero(piece.fermata)],
+        remarks=remarks,
     )
 
 
@@ -222,7 +223,7 @@ def _lines(raw: Raw, grid: int, keep_silent: bool) -> list[tuple[str, list[RawNo
     """Voices, each with its name and its notes, of which no two sound at once."""
     notes = [note for part in raw.parts for stream in part.streams for note in stream]
     if not notes and not keep_silent:
-        raise EmptyScore("there is no note in it. Choose a file with notes.")
+        raise EmptyScore("there is no note in it; drums and grace notes do not count. Choose a file with notes.")
     if len(notes) > MAX_NOTES:
         raise TooLarge(f"it has {len(notes)} notes; up to {MAX_NOTES} are read. Take a part of it.")
     odd = next((n.pitch for n in notes if not 0 <= n.pitch <= 127), None)
@@ -234,7 +235,7 @@ def _lines(raw: Raw, grid: int, keep_silent: bool) -> list[tuple[str, list[RawNo
         tempo = raw.tempo or Piece.tempo
         raise TooLong(
             f"it lasts {length / tempo / 60:.3g} hours ({length * grid:.6g} steps at {grid} steps a quarter); up to "
-            f"{MAX_STEPS} steps ({MAX_STEPS / grid / tempo / 60:.2g} hours) are read. Cut it, or use a coarser grid."
+            f"{MAX_STEPS} steps ({MAX_STEPS / grid / tempo / 60:.3g} hours) are read. Cut it, or use a coarser grid."
         )
     parts = raw.parts
     if not raw.ordered:
@@ -284,16 +285,20 @@ def _divide(notes: list[RawNote], grid: int) -> list[list[RawNote]]:
     lines: list[list[RawNote]] = [[] for _ in range(count)]
     first = 0
     while first < len(notes):
-        start = notes[first].start
-        after = first
-        while after < len(notes) and notes[after].start == start:
-            after += 1
-        chord = notes[first:after]
+        start, step = notes[first].start, _nearest(notes[first].start * grid)
         free = [v for v in range(count) if free_from[v] <= start]
         sounding = [(v, lines[v][-1].pitch) for v in range(count) if free_from[v] > start]
-        for voice, index in zip(_seats(chord, free, sounding, lines), range(first, after), strict=True):
-            lines[voice].append(notes[index])
-            free_from[voice] = room[index]
+        # A chord is what begins together on the grid, for fingers are never quite together.
+        after = first + 1
+        while after < len(notes) and notes[after].start < room[first] and _nearest(notes[after].start * grid) == step:
+            after += 1
+        if after - first > len(free):
+            after = next(n for n in range(first, after) if notes[n].start > start)
+        chord = sorted(range(first, after), key=lambda n: (-notes[n].pitch, -notes[n].end))
+        seats = _seats([notes[n] for n in chord], free, sounding, lines)
+        for voice, n in zip(seats, chord, strict=True):
+            lines[voice].append(notes[n])
+            free_from[voice] = room[n]
         first = after
     return lines
 
@@ -334,12 +339,15 @@ def _on_grid(raw: Raw, lines: list[tuple[str, list[RawNote]]], grid: int) -> Pie
     """Rounds every note to the grid; what that cost goes into ``raw.remarks``."""
     notes, off, far, lost = [], 0, 0.0, 0
     for voice, (_, line) in enumerate(lines):
-        taken = {}
+        taken: dict[int, RawNote] = {}
         homeless = []
         # Those nearest to the grid first: of two notes for one step the other moves aside, where there is room.
         for note in sorted(line, key=lambda n: (abs(n.start * grid - _nearest(n.start * grid)), n.start - n.end)):
             step = _nearest(note.start * grid)
-            (homeless.append(note) if step in taken else taken.__setitem__(step, note))
+            if step in taken:
+                homeless.append(note)
+            else:
+                taken[step] = note
         for note in homeless:
             step = _nearest(note.start * grid)
             aside = step - 1 if note.start * grid < step else step + 1
@@ -358,9 +366,9 @@ def _on_grid(raw: Raw, lines: list[tuple[str, list[RawNote]]], grid: int) -> Pie
         starts = [note.start for _, line in lines for note in line]
         finer = next((g for g in _GRIDS if all(abs(t * g - _nearest(t * g)) <= _ON_GRID for t in starts)), None)
         raw.remarks.append(
-            f"{off} of {len(starts)} notes start off the grid of {grid} steps a quarter and were moved by up to "
+            f"{off + lost} of {len(starts)} notes start off the grid of {grid} steps a quarter: moved by up to "
             f"{far:.2g} of a step"
-            + (f"; {lost} found no free step and were left out" if lost else "")
+            + (f", {lost} left out for want of a free step" if lost else "")
             + (f" (steps_per_quarter={finer} would hold them all)" if finer else "")
         )
     beats, unit = raw.time_signature or Piece.time_signature
@@ -377,7 +385,7 @@ def _on_grid(raw: Raw, lines: list[tuple[str, list[RawNote]]], grid: int) -> Pie
     fermata = np.zeros(steps, bool)
     fermata[[min(_nearest(time * grid), steps - 1) for time in raw.fermatas]] = True
     names = [name for name, _ in lines]
-    piece = Piece.from_notes(
+    return Piece.from_notes(
         notes,
         steps,
         names if any(names) else len(names),
@@ -389,7 +397,6 @@ def _on_grid(raw: Raw, lines: list[tuple[str, list[RawNote]]], grid: int) -> Pie
         tempo=tempo,
         fermata=fermata,
     )
-    return piece
 
 
 def _nearest(number: float) -> int:

@@ -1,4 +1,8 @@
-"""Piece ⇄ MusicXML, through ElementTree: exact on every grid, and some milliseconds a chorale."""
+"""Piece ⇄ MusicXML, through ElementTree.
+
+Not through music21, because a round trip has to be exact: music21 writes lengths in parts of 1/10080 of a quarter,
+whatever the grid, and on reading lets parts drift apart where one of them has a short bar or a rest of a wrong length.
+"""
 
 from __future__ import annotations
 
@@ -284,18 +288,25 @@ def _values(pitch: int, start: int, stop: int, quarter: int, beat: int) -> list[
         size = count.bit_length() - 1
         dots = {1: 0, 3: 1, 7: 2}.get(count // (count & -count))
         kind = _TYPES.index("quarter") + smallest.bit_length() - 1 - size
-        crossing = start // beat != (stop - 1) // beat
-        # A value that begins within a beat ends there, unless it is a note on the half of the beat.
-        untidy = crossing and (start % beat if pitch == REST else start * 2 % beat)
-        if dots is not None and kind >= 0 and not untidy and not (dots == 2 and (pitch == REST or start % beat)):
+        crossing = actual == 1 and start // beat != (stop - 1) // beat
+        if pitch == REST:  # rests show the beats: dots only for whole beats of compound metres
+            compound = beat // odd & (beat // odd - 1)  # not a power of two
+            tidy = dots == 0 or (dots == 1 and compound and (stop - start) % beat == 0)
+            tidy = tidy and not (crossing and start % beat)
+        else:  # a note may cross a beat from the beat or from its half
+            tidy = dots is not None and not (crossing and start * 2 % beat) and not (dots == 2 and start % beat)
+        if tidy and kind >= 0:
             return [_Sign(pitch, start, stop - start, kind, dots, (actual, normal) if actual > 1 else None)]
-        cut = start + (1 << size) * odd // actual if actual > 1 else _strongest(start, stop, beat)
+        cut = start + (1 << size) * odd // actual if actual > 1 else _strongest(start, stop, beat, odd)
     return _values(pitch, start, cut, quarter, beat) + _values(pitch, cut, stop, quarter, beat)
 
 
-def _strongest(start: int, stop: int, beat: int) -> int:
-    """The step strictly between ``start`` and ``stop`` that weighs most in the bar: there a long value is divided."""
-    unit = beat if (stop - 1) // beat > start // beat else 1
+def _strongest(start: int, stop: int, beat: int, finest: int) -> int:
+    """The step strictly between ``start`` and ``stop`` that weighs most in the bar: there a long value is divided.
+
+    finest: steps of the shortest value that needs no tuplet; both ends are multiples of it.
+    """
+    unit = beat if (stop - 1) // beat > start // beat else finest
     weight = lambda n: (n & -n, -n)  # noqa: E731 (halves of the bar before beats, beats before their parts)
     return unit * max(range(start // unit + 1, -(-stop // unit)), key=weight)
 

@@ -64,7 +64,7 @@ __all__ = [
 MAX_BYTES = {"MIDI": 1_000_000, "MusicXML": 20_000_000, "ABC": 2_000_000}
 """Largest file that is read, by format; of compressed MusicXML, both packed and unpacked."""
 
-Source = str | os.PathLike | tuple[str, bytes]
+Source = str | os.PathLike | tuple[str, bytes | memoryview]
 """A path, or a name with the bytes of the file, as an upload widget gives them."""
 
 
@@ -80,7 +80,7 @@ def read(path: str | os.PathLike, steps_per_quarter: int | None = None) -> Piece
     return _only(path, steps_per_quarter)
 
 
-def read_bytes(data: bytes, name: str = "the file", steps_per_quarter: int | None = None) -> Piece:
+def read_bytes(data: bytes | memoryview, name: str = "the file", steps_per_quarter: int | None = None) -> Piece:
     """The piece in the content of a file, as an upload widget gives it. The rest is as in ``read``."""
     return _only((name, data), steps_per_quarter)
 
@@ -99,12 +99,18 @@ def read_many(sources: Iterable[Source], steps_per_quarter: int | None = None) -
 
 
 def write_midi(piece: Piece, path: str | os.PathLike) -> Path:
-    """Writes the piece as a MIDI file, whole or not at all. ``read`` gives an equal piece."""
+    """Writes the piece as a MIDI file, whole or not at all.
+
+    Up to MAX_STEPS and MAX_VOICES ``read`` gives an equal piece.
+    """
     return _write(Path(path), midi_bytes(piece))
 
 
 def write_musicxml(piece: Piece, path: str | os.PathLike) -> Path:
-    """Writes the piece as a MusicXML file, whole or not at all. ``read`` gives an equal piece."""
+    """Writes the piece as a MusicXML file, whole or not at all.
+
+    Up to MAX_STEPS and MAX_VOICES ``read`` gives an equal piece.
+    """
     return _write(Path(path), musicxml(piece).encode())
 
 
@@ -163,12 +169,12 @@ def _named(error: MusicError, name: str) -> MusicError:
 def _load(source: Source) -> bytes:
     """The bytes of a file. Raises UnreadableFile, TooLarge."""
     if isinstance(source, tuple):
-        return source[1]
+        return bytes(source[1])  # widgets give a memoryview
     path = Path(source)
     try:
         if not path.is_file():
             raise UnreadableFile(f"there is no such file{' but a folder' if path.is_dir() else ''}. Check the name.")
-        _limit(path.stat().st_size, max(MAX_BYTES, key=MAX_BYTES.__getitem__))
+        _limit(path.stat().st_size, "MusicXML")  # the largest limit; the others wait for the content
         return path.read_bytes()
     except (OSError, ValueError) as error:
         if isinstance(error, MusicError):
@@ -186,7 +192,7 @@ def _parse(data: bytes) -> list[tuple[Callable[[], Raw], Callable[[Piece], dict[
 
     Raises NotMusic, UnreadableFile, TooLarge.
     """
-    _limit(len(data), max(MAX_BYTES, key=MAX_BYTES.__getitem__))
+    _limit(len(data), "MusicXML")
     if data.startswith(b"MThd") or (data.startswith(b"RIFF") and b"MThd" in data[:64]):
         _limit(len(data), "MIDI")
         return [(lambda: midi_raw(data), midi_native)]

@@ -15,8 +15,8 @@ REST = -1
 SATB = ("Soprano", "Alto", "Tenor", "Bass")
 PITCH_CLASSES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 MODES = ("major", "minor", "dorian", "phrygian", "lydian", "mixolydian", "locrian")
-_KEY = re.compile(rf"^([A-G])(#|b)? ({'|'.join(MODES)})$")
-_NOTE_NAME = re.compile(r"^([A-Ga-g])([#b]?)(-?\d+)$")
+_KEY = re.compile(rf"([A-G])(#|b)? ({'|'.join(MODES)})")
+_NOTE_NAME = re.compile(r"([A-Ga-g])([#b]?)(-?\d+)")
 _STEP_OF_LETTER = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 
@@ -56,7 +56,7 @@ def note_name(pitch: int) -> str:
 
 def note_number(name: str) -> int:
     """MIDI number of a name such as ``"C4"``, ``"F#3"`` or ``"Bb5"``; C4 = 60."""
-    match = _NOTE_NAME.match(name.strip())
+    match = _NOTE_NAME.fullmatch(name.strip())
     if not match:
         raise MusicError(
             f"'{name}' is not a note name: write a letter A..G, an optional # or b, and the octave, as in F#4."
@@ -70,7 +70,7 @@ def note_number(name: str) -> int:
 
 def pitch_class(key: str) -> int:
     """Pitch class 0..11 of the tonic of a key such as ``"F# minor"``; C = 0."""
-    match = _KEY.match(key)
+    match = _KEY.fullmatch(key)
     if not match:
         raise MusicError(f"key '{key}': write tonic and mode, as in 'Bb major'; modes are {', '.join(MODES)}.")
     return (_STEP_OF_LETTER[match[1]] + {"#": 1, "b": -1, None: 0}[match[2]]) % 12

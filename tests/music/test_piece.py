@@ -90,7 +90,6 @@ def test_transposing_there_and_back(made: Piece) -> None:
     if sounding.size and (sounding.max() > 122):
         return
     moved = made.transpose(5)
-    assert moved.transpose(-5) == Piece(**{**moved.transpose(-5).__dict__, "key": moved.transpose(-5).key})
     assert np.array_equal(moved.transpose(-5).pitch, made.pitch)
     if made.key:
         assert (pitch_class(moved.key) - pitch_class(made.key)) % 12 == 5
@@ -132,6 +131,7 @@ def test_seven_eight_is_music() -> None:
         (lambda: piece([[60]], pickup=16), WrongMetre, "0..15"),
         (lambda: piece([[60]], tempo=0), MusicError, "tempo 0"),
         (lambda: piece([[60]], key="H major"), MusicError, "H major"),
+        (lambda: piece([[60]], key="G major\n"), MusicError, "G major"),
         (lambda: piece([[60]], voices=("a", "b")), WrongVoices, "2 voice names"),
         (lambda: piece([[60]], steps_per_quarter=0), MusicError, "steps_per_quarter is 0"),
         (lambda: piece([[60, 48]]).select(2), WrongVoices, r"voices \[2\]"),
