@@ -1,0 +1,192 @@
+"""A real JupyterLab in a real browser, as a newcomer meets it: open, Run All, play, slide, type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nbformat
+import pytest
+
+from course_lib.music.files import read_bytes
+from course_lib.music.piece import MusicError
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+    from tests.browser.conftest import Lab
+
+# One JupyterLab for this file, also where the tests run in several processes.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]
+
+ROOT = Path(__file__).resolve().parents[2]
+MINUTE = 60_000  # milliseconds
+LOCAL_SOCKET = re.compile(r"wss?://(localhost|127\.0\.0\.1|\[::1\])[:/]")
+
+
+@pytest.fixture
+def page(browser_page: Page, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The watched page at a projector's width; where its test fails, a picture of it is left in results/."""
+    sockets: list[str] = []
+    browser_page.on("websocket", lambda socket: sockets.append(socket.url))
+    browser_page.set_viewport_size({"width": 1280, "height": 800})
+    browser_page.set_default_timeout(MINUTE)
+    failed = request.session.testsfailed
+    yield browser_page
+    if request.session.testsfailed > failed:
+        (ROOT / "results").mkdir(exist_ok=True)
+        browser_page.screenshot(path=ROOT / "results" / f"{request.node.name}.png")
+    assert [url for url in sockets if not LOCAL_SOCKET.match(url)] == []
+
+
+def open_notebook(page: Page, address: str) -> None:
+    """Opens it and waits until its kernel can work: a click on Run All before that is lost."""
+    page.goto(address)
+    page.locator(".jp-Notebook .jp-MarkdownOutput h1").first.wait_for()
+    # The round sign beside the kernel's name says "idle" too soon, while there is no kernel yet.
+    page.locator("#jp-main-statusbar").get_by_text(re.compile(r"Python 3.* \| Idle")).wait_for()
+
+
+def run_all(page: Page) -> None:
+    """Run All, from the menu, until the last cell is done."""
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=busy]").wait_for()
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=8 * MINUTE)
+
+
+def saved(page: Page, path: Path) -> nbformat.NotebookNode:
+    """The notebook as JupyterLab writes it."""
+    before = path.stat().st_mtime_ns
+    page.keyboard.press("Control+s")
+    for _ in range(100):
+        if path.stat().st_mtime_ns != before:
+            break
+        page.wait_for_timeout(100)
+    return nbformat.read(path, as_version=4)
+
+
+def place(take: Locator) -> float:
+    """Where the cursor stands in the roll, in percent of its width."""
+    return float(take.locator(".cursor").evaluate("cursor => cursor.style.left").rstrip("%"))
+
+
+def wait(page: Page, condition: str, take: Locator, value: object) -> None:
+    """Waits until a condition on (take, value), in JavaScript, holds."""
+    page.wait_for_function(condition, arg=[take.element_handle(), value])
+
+
+def plays(page: Page, take: Locator) -> None:
+    """Sees the cursor move."""
+    start = place(take)
+    wait(page, "([take, start]) => parseFloat(take.querySelector('.cursor').style.left) > start + 2", take, start)
+
+
+def music(take: Locator) -> str | None:
+    """The picture of the roll."""
+    return take.locator(".roll img").get_attribute("src")
+
+
+def test_the_first_screen_plays_before_anything_has_run(page: Page, lab: Lab) -> None:
+    open_notebook(page, lab.address())
+    assert page.url.startswith(f"{lab.url}lab/tree/notebooks/00_start_here.ipynb")
+    title = page.locator(".jp-Notebook h1").first.bounding_box()
+    assert title and title["y"] < 200
+    assert page.locator(".jp-Notebook").evaluate("all => all.scrollWidth - all.clientWidth") <= 0
+    take = page.locator(".listen.alive .take").first
+    take.get_by_role("button").click()
+    plays(page, take)
+    assert page.locator(".jp-Dialog, .Toastify__toast").count() == 0
+
+
+def test_minibach(page: Page, lab: Lab) -> None:
+    open_notebook(page, lab.address("lab/tree/notebooks/02_minibach.ipynb"))
+    run_all(page)
+    book = saved(page, lab.home / "notebooks" / "02_minibach.ipynb")
+    code = [cell for cell in book.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell.outputs]
+    assert [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"] == []
+    assert {path.suffix for path in (lab.home / "results" / "02").iterdir()} >= {".mp3", ".mid", ".musicxml"}
+
+    listen_in_lab(page)
+    slide(page)
+    type_a_melody(page)
+
+
+def listen_in_lab(page: Page) -> None:
+    """The panel of ``listen`` in the page: sound, keys, score, files."""
+    take = page.locator(".jp-RenderedHTMLCommon .listen.alive .take").first
+    take.get_by_role("button").click()
+    plays(page, take)
+    status = page.locator("#jp-main-statusbar").get_by_text(re.compile(r"^Cell \d+"))
+    cell = status.inner_text()
+    page.keyboard.press("Space")
+    assert take.get_by_role("button").get_attribute("aria-label") == "Play"
+    stood = place(take)
+    page.keyboard.press("ArrowUp")
+    bar = place(take)
+    assert bar > stood + 10
+    page.keyboard.press("ArrowRight")
+    assert bar < place(take) < bar + 10
+    page.keyboard.press("ArrowDown")
+    assert place(take) < bar
+    assert status.inner_text() == cell  # JupyterLab took none of the keys
+
+    score = take.locator(".score img")
+    take.locator("summary").click()
+    assert score.bounding_box()["height"] > 100
+    files = {}
+    for link in take.locator(".more a").all():
+        with page.expect_download() as download:
+            link.click()
+        files[Path(download.value.suggested_filename).suffix] = Path(download.value.path()).read_bytes()
+    assert set(files) == {".mp3", ".mid", ".mxl"}
+    piece = read_bytes(files[".mid"], "x.mid")
+    assert piece == read_bytes(files[".mxl"], "x.mxl")
+    assert piece.pitch.shape == (64, 4)
+
+
+def slide(page: Page) -> None:
+    """The sliders train another network, which answers otherwise."""
+    box = page.locator(".jp-OutputArea-output", has=page.get_by_text("hidden units", exact=True))
+    take, report = box.locator(".take"), box.locator(".widget-html-content")
+    answers = [music(take)]
+    said = []
+    for slider, key, setting in (
+        ("dropout", "PageUp", "200 hidden units, dropout 0.5"),
+        ("hidden units", "Home", "2 "),
+    ):
+        box.locator(".widget-hslider", has_text=slider).get_by_role("slider").focus()
+        page.keyboard.press(key)
+        report.get_by_text(re.compile(rf"^{setting}.*: .*\d\.\d\d")).wait_for(timeout=3 * MINUTE)
+        wait(page, "([take, before]) => take.querySelector('.roll img').src !== before", take, answers[-1])
+        answers.append(music(take))
+        said.append(report.inner_text().partition(":")[2])
+    assert len(set(answers)) == 3 and len(set(said)) == 2, said
+    take.get_by_role("button").click()
+    plays(page, take)
+
+
+def type_a_melody(page: Page) -> None:
+    """A melody is harmonised; nonsense gets the library's own sentence, whole, and changes nothing."""
+    box = page.locator(".jp-OutputArea-output", has=page.locator("textarea"))
+    take, says = box.locator(".take"), box.locator(".widget-html-content")
+    before = music(take)
+    box.locator("textarea").fill("X:1\nT:Test\nM:4/4\nL:1/4\nK:F\nF G A B | c2 F2 |]")
+    box.get_by_role("button", name="Harmonise").click()
+    wait(page, "([take, before]) => take.querySelector('.roll img').src !== before", take, before)
+    alt = take.locator(".roll img").get_attribute("alt") or ""
+    assert "2 bars" in alt and "Soprano F4 to C5" in alt and "Bass" in alt
+    says.get_by_text("32 sixteenths").wait_for()
+
+    harmonised = music(take)
+    nonsense = "This is <b>no</b> melody."
+    with pytest.raises(MusicError) as refusal:
+        read_bytes(nonsense.encode(), "typed.abc")
+    box.locator("textarea").fill(nonsense)
+    box.get_by_role("button", name="Harmonise").click()
+    says.get_by_text(str(refusal.value)).wait_for()
+    assert music(take) == harmonised
