@@ -22,8 +22,8 @@ import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from course_lib.music._abc import abc_raw, abc_tunes
-from course_lib.music._exchange import (
+from course_lib.music.formats.abc import abc_raw, abc_tunes
+from course_lib.music.formats.exchange import (
     MAX_NOTES,
     MAX_STEPS,
     MAX_VOICES,
@@ -37,8 +37,8 @@ from course_lib.music._exchange import (
     UnreadableFile,
     to_piece,
 )
-from course_lib.music._midi import midi_bytes, midi_native, midi_raw
-from course_lib.music._musicxml import musicxml, musicxml_native, musicxml_raw
+from course_lib.music.formats.midi import midi_bytes, midi_native, midi_raw
+from course_lib.music.formats.musicxml import musicxml, musicxml_native, musicxml_raw
 from course_lib.music.piece import MusicError, Piece
 
 __all__ = [

@@ -206,8 +206,9 @@ class Piece:
 
     def __repr__(self) -> str:
         beats, unit = self.time_signature
-        about = f"{len(self.voices)} voices × {len(self)} steps, {beats}/{unit}" + (f", {self.key}" if self.key else "")
-        return f"Piece({self.title!r}, {about}, {self.seconds:.0f} s)"
+        count = len(self.voices)
+        facts = [f"{count} voice{'s' * (count != 1)} × {len(self)} steps", f"{beats}/{unit}", self.key or "no key"]
+        return f"Piece({self.title!r}, {', '.join(facts)}, {self.seconds:.0f} s)"
 
     @property
     def bar_steps(self) -> int:

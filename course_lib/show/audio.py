@@ -14,6 +14,7 @@ import numpy as np
 
 from course_lib.music.files import midi_bytes
 from course_lib.music.piece import MusicError, Piece
+from course_lib.show import roll
 
 SAMPLE_RATE = 16_000
 """Samples a second of everything this module makes. The font's reeds hold nothing above 8 kHz (-50 dB)."""
@@ -105,7 +106,7 @@ def _programs(piece: Piece, instruments: str | int | Sequence[str | int] | None)
     """A General MIDI number for each voice."""
     count = len(piece.voices)
     if instruments is None:
-        chosen: list[str | int] = [REEDS[voice % len(REEDS)] for voice in range(count)]
+        chosen: list[str | int] = [REEDS[roll.place(piece, voice) % len(REEDS)] for voice in range(count)]
     elif isinstance(instruments, (str, int)):
         chosen = [instruments] * count
     else:

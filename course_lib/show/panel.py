@@ -95,7 +95,7 @@ def _take(piece: Piece, title: str, sound: bytes | None, span: float, pitches: t
     }
     name, file = escape(title), re.sub(r"[^\w.]+", "-", title).strip("-.").lower()[:60] or "piece"
     legend = "".join(
-        f'<span><i style="background:{roll.voice_colour(voice)}"></i>{escape(text)}</span>'
+        f'<span><i style="background:{roll.voice_colour(piece, voice)}"></i>{escape(text)}</span>'
         for voice, text in enumerate(piece.voices)
     )
     plain = f'<audio controls src="{data_url(sound, "audio/mpeg")}" aria-label="{name}"></audio>' if sound else ""
@@ -130,7 +130,8 @@ def _roll(piece: Piece, span: float, pitches: tuple[int, int]) -> str:
         box = f"M{b.left:.5g} {high + 0.5 - b.top:.4g}h{wide:.4g}v{tall:.3g}h-{wide:.4g}z"
         where = (tall < 0.6, b.voice)  # halves over wholes
         boxes[where] = boxes.get(where, "") + box
-    notes = "".join(f'<path fill="{roll.voice_colour(voice)}" d="{d}"/>' for (_, voice), d in sorted(boxes.items()))
+    colours = [roll.voice_colour(piece, voice) for voice in range(len(piece.voices))]
+    notes = "".join(f'<path fill="{colours[voice]}" d="{d}"/>' for (_, voice), d in sorted(boxes.items()))
     marks = roll.pitch_marks(low, high)
     beams = "".join(f"M{-lead:g} {high + 0.5 - pitch:g}H{steps:.5g}" for pitch in marks)
     lines = "".join(f"M{line} 0V{rows}" for line in [*piece.bar_lines, len(piece)])

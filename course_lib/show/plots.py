@@ -74,7 +74,7 @@ def plot_piano_roll(piece: Piece, ax: Axes | None = None, title: str | None = No
     ax = _axes(ax, (7, 3.6))
     boxes = roll.bars(piece)
     corners = [[(b.left, b.bottom), (b.right, b.bottom), (b.right, b.top), (b.left, b.top)] for b in boxes]
-    colours = [roll.voice_colour(b.voice) for b in boxes]
+    colours = [roll.voice_colour(piece, b.voice) for b in boxes]
     ax.add_collection(PolyCollection(corners, facecolors=colours, zorder=3), autolim=False)
     low, high = roll.pitch_span([piece])
     ax.set_xlim(-roll.lead(piece), len(piece))
@@ -87,7 +87,7 @@ def plot_piano_roll(piece: Piece, ax: Axes | None = None, title: str | None = No
     ax.vlines(piece.bar_lines, *ax.get_ylim(), colors="#8C8C8C", linewidth=0.8, zorder=2)
     _finish(ax, xlabel="bar", ylabel="pitch")
     if legend:
-        names = [Patch(color=roll.voice_colour(voice), label=name) for voice, name in enumerate(piece.voices)]
+        names = [Patch(color=roll.voice_colour(piece, voice), label=name) for voice, name in enumerate(piece.voices)]
         place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 4, "frameon": False, "fontsize": _SMALL}
         ax.legend(handles=names, borderpad=0.2, borderaxespad=0.2, handlelength=1, columnspacing=1.2, **place)
     # A title stands above the legend: beside it there is no room for the names of chorales.

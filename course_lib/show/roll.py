@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from course_lib.music.piece import REST, Note, Piece, note_name
+from course_lib.music.piece import REST, SATB, Note, Piece, note_name
 
 VOICE_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Soprano, alto, tenor, bass, further voices: the set of Okabe and Ito, told apart with any colour vision."""
 
-_NATURALS = (0, 2, 4, 5, 7, 9, 11)
+_NATURALS = (0, 2, 4, 7, 9)  # without F and B, whose names would stand on those of E and C
 
 
 class Bar(NamedTuple):
@@ -25,9 +25,18 @@ class Bar(NamedTuple):
     top: float
 
 
-def voice_colour(voice: int) -> str:
-    """Colour of a voice, counted from 0; the last colour stays for all further voices."""
-    return VOICE_COLOURS[min(voice, len(VOICE_COLOURS) - 1)]
+def place(piece: Piece, voice: int) -> int:
+    """Where a voice stands in the choir, from 0: by its name if it is one of the four, else by its index.
+
+    So an alto alone looks and sounds like an alto.
+    """
+    name = piece.voices[voice]
+    return SATB.index(name) if name in SATB else voice
+
+
+def voice_colour(piece: Piece, voice: int) -> str:
+    """Colour of a voice by its place; the last colour stays for all further voices."""
+    return VOICE_COLOURS[min(place(piece, voice), len(VOICE_COLOURS) - 1)]
 
 
 def bars(piece: Piece) -> list[Bar]:
@@ -76,7 +85,7 @@ def pitch_span(pieces: Sequence[Piece]) -> tuple[int, int]:
 
 
 def pitch_marks(low: int, high: int) -> list[int]:
-    """The MIDI pitches to be named beside a roll: every C and G, or every white key when the span is small."""
+    """The MIDI pitches to be named beside a roll: every C and G, or five of the white keys when the span is small."""
     classes = _NATURALS if high - low <= 16 else (0, 7)
     return [pitch for pitch in range(low, high + 1) if pitch % 12 in classes]
 

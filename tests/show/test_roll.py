@@ -54,3 +54,14 @@ def test_alt_text_says_key_metre_length_and_ranges() -> None:
     assert roll.alt_text(piece) == (
         "Piano roll of Tune: G major, 4/4 time, 1 bar, 2 seconds. Flute G4 to A4; Drum silent."
     )
+
+
+def test_a_voice_keeps_its_colour_when_it_stands_alone() -> None:
+    choir = Piece(np.array([[67, 62, 59, 43]]), np.ones((1, 4), bool))
+    assert [roll.voice_colour(choir.select(v), 0) for v in range(4)] == list(roll.VOICE_COLOURS[:4])
+    assert roll.voice_colour(Piece(np.array([[60, 48]]), np.ones((1, 2), bool)), 1) == roll.VOICE_COLOURS[1]
+
+
+def test_names_of_neighbouring_keys_do_not_overlap() -> None:
+    marks = roll.pitch_marks(60, 74)
+    assert min(np.diff(marks)) >= 2

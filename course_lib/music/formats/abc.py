@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from course_lib.music._exchange import (
+from course_lib.music.formats.exchange import (
     MAX_VOICES,
     Part,
     Raw,

@@ -6,7 +6,7 @@ import io
 import re
 from collections import defaultdict, deque
 
-from course_lib.music._exchange import (
+from course_lib.music.formats.exchange import (
     MARK,
     Part,
     Raw,

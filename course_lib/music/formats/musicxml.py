@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from course_lib.music._exchange import (
+from course_lib.music.formats.exchange import (
     MARK,
     MAX_VOICES,
     NotMusic,
