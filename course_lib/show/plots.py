@@ -108,6 +108,8 @@ def plot_loss(history: Mapping[str, Sequence[float]], ax: Axes | None = None, ti
     curves = (("loss", "training", roll.VOICE_COLOURS[1], "-"), ("val_loss", "validation", roll.VOICE_COLOURS[0], "--"))
     for name, label, colour, dashes in curves:
         values = list(history.get(name, ()))
+        if not values and name == "val_loss":
+            continue
         epochs = range(1, len(values) + 1)
         ax.plot(epochs, values, dashes, color=colour, label=label, linewidth=2, marker="o" if len(values) < 3 else "")
         if name == "val_loss" and values:
