@@ -35,6 +35,11 @@ class Trained(NamedTuple):
     seconds: float
     record: dict[str, Any]
 
+    def __repr__(self) -> str:
+        losses = self.history.get("loss", [])
+        ended = f", loss {losses[0]:.3g} → {losses[-1]:.3g}" if losses else ""
+        return f"Trained({len(losses)} epoch{'s' * (len(losses) != 1)} in {self.seconds:.1f} s{ended})"
+
 
 def profile() -> str:
     """``"quick"`` or ``"full"``, from the environment variable COURSE_PROFILE. Raises ValueError."""

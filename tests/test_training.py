@@ -52,6 +52,7 @@ def test_it_ends_with_the_best_weights_and_stops_early() -> None:
     assert len(values) < 60
     assert made.evaluate(x, -y, verbose=0) == pytest.approx(min(values), rel=1e-4)
     assert done.record["best_epoch"] == int(np.argmin(values)) + 1
+    assert repr(done).startswith(f"Trained({len(values)} epochs in ")
 
 
 def test_full_writes_weights_with_their_record_and_quick_loads_them(monkeypatch: pytest.MonkeyPatch) -> None:
