@@ -263,6 +263,7 @@ def lab(arguments: argparse.Namespace, others: list[str]) -> NoReturn:
     trust()
     options = [
         "--ServerApp.log_level=WARN",
+        "--ServerApp.websocket_ping_timeout=30000",  # its default is longer than the interval, and warns of it
         "--LabApp.log_level=WARN",
         f"--ServerApp.root_dir={ROOT}",
         "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb",

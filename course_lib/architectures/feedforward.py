@@ -44,7 +44,6 @@ def harmoniser(inputs: int, outputs: int, width: int = 512, depth: int = 2, drop
     return keras.Sequential([keras.Input((inputs,)), layers.Dropout(dropout / 5), *hidden, layers.Dense(outputs)])
 
 
-@keras.saving.register_keras_serializable("course")
 class VoiceCrossEntropy(keras.losses.Loss):
     """One softmax for each voice: exactly one of its symbols is right, where sigmoids allow any number.
 
@@ -72,3 +71,6 @@ class VoiceCrossEntropy(keras.losses.Loss):
 
     def get_config(self) -> dict:
         return {**super().get_config(), "sizes": self.sizes}
+
+
+keras.saving.register_keras_serializable("course")(VoiceCrossEntropy)

@@ -115,7 +115,8 @@ def plot_loss(history: Mapping[str, Sequence[float]], ax: Axes | None = None, ti
         if name == "val_loss" and values:
             best = min(epochs, key=lambda epoch: values[epoch - 1])
             ax.plot(best, values[best - 1], "o", color=colour, label=f"lowest: {values[best - 1]:.3g}, epoch {best}")
-    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
+    ax.set_xlim(0.7, max([2, *map(len, history.values())]) + 0.3)
     ax.grid(axis="y", color=_PALE, linewidth=0.6)
     _finish(ax, xlabel="epoch", ylabel="loss")
     if ax.lines:

@@ -9,6 +9,9 @@ from numbers import Integral, Real
 Cell = str | float | int | None
 
 
+_SHORT = 24  # characters
+
+
 class Table:
     """Rows under named columns, as HTML and as plain text. Made by ``table``."""
 
@@ -43,12 +46,14 @@ class Table:
             line = f'<th scope="row" style="{_style(self._right[0])}">{escape(row[0])}</th>'
             for c, text in enumerate(row[1:], 1):
                 shown = f"<strong>★ {escape(text)}</strong>" if (r, c) in self.best else escape(text)
-                line += f'<td style="{_style(self._right[c])}">{shown}</td>'
+                # A short entry such as "0.94 (0.87–0.99)" stays on one line.
+                whole = ";white-space:nowrap" if len(text) <= _SHORT else ""
+                line += f'<td style="{_style(self._right[c])}{whole}">{shown}</td>'
             body += f"<tr>{line}</tr>"
-        note = " ★ marks the best in its column." if self.best else ""
+        note = "<br/>★ best in its column" if self.best else ""
         return (
             '<div style="overflow-x:auto"><table style="margin-left:0;font-variant-numeric:tabular-nums">'
-            f'<caption style="caption-side:top;text-align:left;white-space:normal">{escape(self.caption + note)}'
+            f'<caption style="caption-side:top;text-align:left;white-space:normal">{escape(self.caption)}{note}'
             f"</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         )
 

@@ -60,7 +60,7 @@ def run_all(page: Page) -> None:
 def saved(page: Page, path: Path) -> nbformat.NotebookNode:
     """The notebook as JupyterLab writes it."""
     before = path.stat().st_mtime_ns
-    page.keyboard.press("Control+s")
+    page.keyboard.press("ControlOrMeta+s")
     for _ in range(100):
         if path.stat().st_mtime_ns != before:
             break
@@ -73,19 +73,18 @@ def place(take: Locator) -> float:
     return float(take.locator(".cursor").evaluate("cursor => cursor.style.left").rstrip("%"))
 
 
-def wait(page: Page, condition: str, take: Locator, value: object) -> None:
-    """Waits until a condition on (take, value), in JavaScript, holds."""
-    page.wait_for_function(condition, arg=[take.element_handle(), value])
-
-
 def plays(page: Page, take: Locator) -> None:
     """Sees the cursor move."""
-    start = place(take)
-    wait(page, "([take, start]) => parseFloat(take.querySelector('.cursor').style.left) > start + 2", take, start)
+    cursor = [take.locator(".cursor").element_handle(), place(take)]
+    page.wait_for_function("([cursor, start]) => parseFloat(cursor.style.left) > start + 2", arg=cursor)
 
 
-def music(take: Locator) -> str | None:
-    """The picture of the roll."""
+def music(take: Locator, other_than: str | None = None) -> str | None:
+    """The picture of the roll, as soon as it is another one."""
+    from playwright.sync_api import expect
+
+    if other_than:
+        expect(take.locator(".roll img")).not_to_have_attribute("src", other_than, timeout=MINUTE)
     return take.locator(".roll img").get_attribute("src")
 
 
@@ -155,15 +154,11 @@ def slide(page: Page) -> None:
     take, report = box.locator(".take"), box.locator(".widget-html-content")
     answers = [music(take)]
     said = []
-    for slider, key, setting in (
-        ("dropout", "PageUp", "200 hidden units, dropout 0.5"),
-        ("hidden units", "Home", "2 "),
-    ):
+    for slider, key, setting in (("dropout", "PageUp", "200 hidden units, dropout 0.5"), ("hidden units", "Home", "2")):
         box.locator(".widget-hslider", has_text=slider).get_by_role("slider").focus()
         page.keyboard.press(key)
-        report.get_by_text(re.compile(rf"^{setting}.*: .*\d\.\d\d")).wait_for(timeout=3 * MINUTE)
-        wait(page, "([take, before]) => take.querySelector('.roll img').src !== before", take, answers[-1])
-        answers.append(music(take))
+        report.get_by_text(re.compile(rf"^{setting}\b.*: .*\d\.\d\d")).wait_for(timeout=3 * MINUTE)
+        answers.append(music(take, other_than=answers[-1]))
         said.append(report.inner_text().partition(":")[2])
     assert len(set(answers)) == 3 and len(set(said)) == 2, said
     take.get_by_role("button").click()
@@ -177,12 +172,11 @@ def type_a_melody(page: Page) -> None:
     before = music(take)
     box.locator("textarea").fill("X:1\nT:Test\nM:4/4\nL:1/4\nK:F\nF G A B | c2 F2 |]")
     box.get_by_role("button", name="Harmonise").click()
-    wait(page, "([take, before]) => take.querySelector('.roll img').src !== before", take, before)
+    harmonised = music(take, other_than=before)
     alt = take.locator(".roll img").get_attribute("alt") or ""
     assert "2 bars" in alt and "Soprano F4 to C5" in alt and "Bass" in alt
     says.get_by_text("32 sixteenths").wait_for()
 
-    harmonised = music(take)
     nonsense = "This is <b>no</b> melody."
     with pytest.raises(MusicError) as refusal:
         read_bytes(nonsense.encode(), "typed.abc")
