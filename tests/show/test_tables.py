@@ -34,7 +34,7 @@ def test_html_is_a_table_with_caption_and_scopes() -> None:
         *(("row", row[0]) for row in ROWS),
     ]
     assert [strong.text for strong in root.iter("strong")] == ["★ 0.400", "★ 0.400"]
-    assert {td.get("style") for td in root.iter("td")} == {"text-align:right;padding:2px 10px"}
+    assert {td.get("style") for td in root.iter("td")} == {"text-align:right;padding:2px 10px;white-space:nowrap"}
     assert root.find(".//thead/tr/th").get("style") == "text-align:left;padding:2px 10px"
 
 
