@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,10 +63,11 @@ def saved(page: Page, path: Path) -> nbformat.NotebookNode:
     before = path.stat().st_mtime_ns
     page.keyboard.press("ControlOrMeta+s")
     for _ in range(100):
-        if path.stat().st_mtime_ns != before:
-            break
         page.wait_for_timeout(100)
-    return nbformat.read(path, as_version=4)
+        if path.stat().st_mtime_ns != before:
+            with suppress(ValueError):  # JupyterLab is still writing
+                return nbformat.read(path, as_version=4)
+    raise AssertionError("JupyterLab has not saved the notebook within ten seconds")
 
 
 def place(take: Locator) -> float:
