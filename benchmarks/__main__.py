@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stdout.flush()
     where["busy with other work"] = {"before, per cent": before, "after, per cent": (after := busy())}
     verdicts = [row.holds for rows in results.values() for row in rows if row.holds is not None]
-    print(f"\n{sum(verdicts)} of {len(verdicts)} targets hold. ", end="")
+    print(f"\n{sum(verdicts)} of {len(verdicts)} targets hold." if verdicts else "")
     print(f"The machine was {before:.0f} % busy with other work before, and {after:.0f} % after.")
     if max(before, after) > RESTING:
         print("What runs in several threads suffers most from that: measure again when the machine rests.")

@@ -62,8 +62,10 @@ class Row:
         """The row as text."""
         low, high = (quantity(value, self.unit) for value in self.quartiles)
         spread = f"{low} … {high}" if len(self.samples) > 1 else ""
-        target = f"≥ {self.at_least:,g}" if self.at_least is not None else f"≤ {self.at_most or 0:,g}"
-        verdict = {None: "", True: f"{target}: holds", False: f"{target}: MISSED"}[self.holds]
+        verdict = ""
+        if self.holds is not None:
+            sign, target = ("≥", self.at_least) if self.at_least is not None else ("≤", self.at_most)
+            verdict = f"{sign} {quantity(target, self.unit)}: {'holds' if self.holds else 'MISSED'}"
         return [self.what, quantity(self.median, self.unit), spread, len(self.samples), verdict, self.note]
 
     def as_json(self) -> dict[str, object]:

@@ -223,6 +223,7 @@ def fit(
     shapes = [tuple(w.shape) for w in model.weights]
     settings = [name, seed, epochs, batch_size, shapes, keras.tree.map_structure(np.shape, (x, y))]
     optimizer = keras.saving.serialize_keras_object(model.optimizer)
+    optimizer["config"].pop("name", None)  # Keras numbers it: adam, adam_1, … each time a cell is run again
     run = hashlib.sha256(json.dumps([settings, optimizer], default=str).encode()).hexdigest()[:16]
     progress = _Progress(
         CHECKPOINTS / f"{name}.npz" if full else None,
