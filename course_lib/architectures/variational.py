@@ -1,0 +1,162 @@
+"""Variational autoencoders: the code is a distribution, so that any point of the latent space can be decoded."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from course_lib.architectures.autoencoder import Autoencoder
+
+
+class ELBO(NamedTuple):
+    """Evidence lower bound, mean over the examples, in nats an example: value = −reconstruction − kl ≤ log p(x).
+
+    reconstruction: E_q[−log p(x | z)]. kl: KL(q(z | x) ‖ p(z)), without β.
+    """
+
+    value: float
+    reconstruction: float
+    kl: float
+
+
+def gaussian_kl(mean: object, log_var: object) -> object:
+    """KL(N(μ, σ²) ‖ N(0, 1)) = ½ (μ² + σ² − 1 − log σ²), in nats, for each dimension.
+
+    mean, log_var: μ and log σ², of any one shape. The sum over the last axis is the KL of a diagonal Gaussian.
+    Source: Kingma & Welling, arXiv:1312.6114, appendix B. Notebook: 04.
+    """
+    return 0.5 * (ops.square(mean) + ops.exp(log_var) - 1.0 - log_var)
+
+
+@keras.saving.register_keras_serializable("course")
+class Sampling(layers.Layer):
+    """The reparametrisation: z = μ + σ ε with ε ~ N(0, 1), so that the gradient passes through μ and σ.
+
+    seed: of the noise ε. (mean, log_var), each (batch, d) → z (batch, d). Source: arXiv:1312.6114. Notebook: 04.
+    """
+
+    def __init__(self, seed: int = 0, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.seed = seed
+        self.noise = keras.random.SeedGenerator(seed)
+
+    def call(self, mean: object, log_var: object) -> object:
+        return mean + ops.exp(0.5 * log_var) * keras.random.normal(ops.shape(mean), dtype=mean.dtype, seed=self.noise)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable("course")
+class VAE(Autoencoder):
+    """Variational(Autoencoder): x → q(z | x) = N(μ, σ²) → z ~ q → decoder(z), with a prior p(z) = N(0, 1).
+
+    encoder: any Keras model (batch, ...) → (batch, 2 · d): first the d means μ, then the d log variances log σ².
+    decoder: any Keras model (batch, d) → what the compiled loss expects.
+    beta: weight of the KL; 1 gives the evidence lower bound (ELBO), more gives β-VAE.
+    free_bits: nats of KL that each dimension may use without paying, as a mean over the batch.
+    anneal: training steps (batches) in which the weight of the KL rises in a line from 0 to beta; None: at once.
+    steps: time steps over which the compiled loss is a mean; read from an output (batch, steps, symbols), must be
+        said for a flat one. Steps that are masked must count as zero, as in ``VoiceCrossEntropy``.
+    seed: of the noise.
+
+    Compile it with a loss in nats a time step. In nats an example, ``loss`` = ``reconstruction`` + beta · ``kl``:
+
+        reconstruction = steps · compiled loss = E_q[−log p(x | z)], from one sample of z;
+        kl = Σ_d ½ (μ² + σ² − 1 − log σ²), in training Σ_d max(free_bits, mean of it over the batch).
+
+    Annealing and free bits change the training loss only: ``val_loss`` always has the whole beta · kl, and is −ELBO
+    for beta = 1; choose the best epoch by it. ``vae(x)`` gives (output, mean, log_var).
+
+    Raises ValueError when the encoder does not give 2 · d numbers, and for a flat output without ``steps``.
+    Sources: Kingma & Welling, arXiv:1312.6114; Higgins et al., β-VAE, ICLR (2017); free bits: Kingma et al.,
+    arXiv:1606.04934; annealing: Bowman et al., arXiv:1511.06349. Notebook: 04.
+    """
+
+    numbers_per_unit = 2
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        beta: float = 1.0,
+        free_bits: float = 0.0,
+        anneal: int | None = None,
+        steps: int | None = None,
+        seed: int = 0,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(encoder, decoder, **kwargs)
+        if steps is None and len(decoder.output_shape) < 3:
+            raise ValueError(f"the decoder's output {decoder.output_shape} is flat: say how many time steps=.")
+        self.beta, self.free_bits, self.anneal, self.steps, self.seed = beta, free_bits, anneal, steps, seed
+        self.sampling = Sampling(seed)
+        self.kl_mean = keras.metrics.Mean("kl")
+        # A weight, so that a checkpoint and a saved model remember how far the annealing has come.
+        self.warmth = self.add_weight((), "zeros" if anneal else "ones", trainable=False, name="warmth")
+
+    def encode(self, x: object) -> tuple:
+        """Input → (mean, log_var) of q(z | x), each (batch, d)."""
+        return tuple(ops.split(self.encoder(x), 2, axis=-1))
+
+    def reconstruct(self, x: object) -> object:
+        """Input → mean of q(z | x) → output; no noise."""
+        return self.decode(self.encode(x)[0])
+
+    def sample(self, n: int, seed: int) -> object:
+        """n outputs for z ~ N(0, 1)."""
+        return self.decode(keras.random.normal((n, *self.code_shape), seed=seed))
+
+    def call(self, x: object, training: bool | None = None) -> tuple:  # Keras hands ``training`` on to the parts
+        mean, log_var = self.encode(x)
+        return self.decoder(self.sampling(mean, log_var)), mean, log_var
+
+    def compute_loss(
+        self,
+        x: object = None,
+        y: object = None,
+        y_pred: object = None,
+        sample_weight: object = None,
+        training: bool = True,
+    ) -> object:
+        output, mean, log_var = y_pred
+        weight_decay = sum(self.losses)  # of the parts, where they have any
+        loss = keras.Model.compute_loss(self, x, x if y is None else y, output, sample_weight, training)
+        reconstruction = (self.steps or ops.shape(output)[1]) * (loss - weight_decay)
+        kl = ops.mean(gaussian_kl(mean, log_var), axis=0)
+        self.reconstruction_mean.update_state(reconstruction, sample_weight=ops.shape(mean)[0])
+        self.kl_mean.update_state(ops.sum(kl), sample_weight=ops.shape(mean)[0])
+        beta = self.beta
+        if training:
+            kl = ops.maximum(kl, self.free_bits)
+            beta = self.beta * self.warmth
+            if self.anneal:
+                self.warmth.assign(ops.minimum(1.0, self.warmth + 1 / self.anneal))
+        return reconstruction + beta * ops.sum(kl) + weight_decay
+
+    def compute_metrics(self, x: object, y: object, y_pred: tuple, sample_weight: object = None) -> dict:
+        return super().compute_metrics(x, y, y_pred[0], sample_weight)
+
+    def elbo(self, x: object, y: object = None, samples: int = 1, seed: int = 0) -> ELBO:
+        """Mean ELBO of the examples x (targets y, else x itself), each with ``samples`` draws of z.
+
+        Raises ValueError when ``samples`` is less than 1.
+        """
+        if samples < 1:
+            raise ValueError(f"samples is {samples}; at least one draw of z is needed.")
+        state = self.sampling.noise.state
+        before = ops.convert_to_numpy(state)
+        state.assign([seed, 0])
+        runs = [self.evaluate(x, y, batch_size=256, verbose=0, return_dict=True) for _ in range(samples)]
+        state.assign(before)  # so that asking does not change what training does next
+        reconstruction, kl = (float(np.mean([run[key] for run in runs])) for key in ("reconstruction", "kl"))
+        return ELBO(-reconstruction - kl, reconstruction, kl)
+
+    def get_config(self) -> dict:
+        config = super().get_config()
+        del config["penalty"]
+        own = ("beta", "free_bits", "anneal", "steps", "seed")
+        return {**config, **{name: getattr(self, name) for name in own}}
