@@ -15,12 +15,10 @@ from nbconvert import HTMLExporter
 
 from course_lib.music.files import read_bytes
 from course_lib.show.explorer import Decoder
-from tests.browser.test_lab import open_notebook, run_all
+from tests.browser.lab import MINUTE, Lab, open_notebook, run_all
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
-
-    from tests.browser.conftest import Lab
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]
 
@@ -115,7 +113,7 @@ def decode() -> Decoder:
 
 def test_in_the_lab(browser_page: Page, lab: Lab, decode: Decoder) -> None:
     page = browser_page
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(MINUTE)
     page.set_viewport_size({"width": 1280, "height": 1000})
     cells = [nbformat.v4.new_markdown_cell("# Explorer"), nbformat.v4.new_code_cell(SOURCE + "explorer")]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
