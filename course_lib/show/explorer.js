@@ -26,17 +26,17 @@ const PAGE = `<p class="caption"></p><div class="board">
  aria-valuemin="0" aria-valuemax="100"><canvas aria-hidden="true"></canvas>
 <svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true"><path class="way"/></svg>
 <i class="end">A</i><i class="end">B</i><i class="near"></i><i class="marker"></i><span class="tip" hidden></span></div>
-<div class="axes" aria-hidden="true"><span></span><span></span></div></div>
+<div class="axes" aria-hidden="true"><span></span><span></span></div>
+<p class="said" role="status" aria-live="polite"></p></div>
 <div class="what"><div class="place"></div>
-<p class="nearest">Nearest piece: <b></b><button type="button" class="visit">Go there</button></p>
+<p class="nearest"><i class="near"></i>Nearest piece: <b></b><button type="button" class="visit">Go there</button></p>
 <div class="tools"><button type="button" class="undo" title="Undo (Ctrl+Z)">Undo</button>
 <button type="button" class="redo" title="Redo (Ctrl+Shift+Z)">Redo</button>
-<span>Save: <button type="button" data-format="MIDI">MIDI</button>
+<span role="group" aria-label="Save this piece">Save: <button type="button" data-format="MIDI">MIDI</button>
 <button type="button" data-format="MusicXML">MusicXML</button>
 <button type="button" data-format="code">numbers</button></span></div></div>
 <div class="below">${LIVE}<details class="engraved"><summary>Score</summary>
-<div class="score" tabindex="0" role="region" aria-label="Score"></div></details>
-<p class="said" role="status" aria-live="polite"></p></div></div>`;
+<div class="score" tabindex="0" role="region" aria-label="Score"></div></details></div></div>`;
 
 // The side of the kernel: messages of the widget's model.
 function kernel(model, listeners) {
@@ -56,15 +56,14 @@ function arrays({ plane, centre, atlas }) {
   const starts = atlas.sizes.reduce((sums, size) => [...sums, sums.at(-1) + 5 * size], [0]);
   let listener;
   return {
-    send({ kind, id, code, form, sound: wanted }) {
+    send({ kind, id, code, form: drawn, sound: wanted }) {
       if (kind !== "move") return;
       const [column, row] = nearestCell(plane, centre, atlas, code), cell = row * atlas.n + column;
-      const bars = all.subarray(starts[cell], starts[cell + 1]);
-      const frame = form ? {} : { form: "atlas", frame: atlas.frame };
-      const answer = { kind: "roll", id, code, ...atlas.answers[cell], ...frame, times: {} };
+      const bars = all.subarray(starts[cell], starts[cell + 1]), answer = atlas.answers[cell];
+      const frame = atlas.frames[answer.form], other = answer.form === drawn ? {} : { frame };
       queueMicrotask(() => {
-        listener(answer, [bars]);
-        if (wanted) listener({ kind: "sound", id, times: {} }, [() => synthesised(bars, atlas.frame, atlas.sound)]);
+        listener({ kind: "roll", id, code, ...answer, ...other, times: {} }, [bars]);
+        if (wanted) listener({ kind: "sound", id, times: {} }, [() => synthesised(bars, frame, atlas.sound)]);
       });
     },
     listen(heard) {
@@ -132,7 +131,7 @@ function mountExplorer(root, facts, start, backend) {
   root.dataset.lmSuppressShortcuts = "true"; // a key pressed here is none of JupyterLab's shortcuts
   root.innerHTML = PAGE;
   const find = (selector) => root.querySelector(selector);
-  const [pad, canvas, way, marker, ring, tip] = [".pad", "canvas", ".way", ".marker", ".near", ".tip"].map(find);
+  const [pad, canvas, way, marker, ring, tip] = [".pad", "canvas", ".way", ".marker", ".pad .near", ".tip"].map(find);
   const [from, to, morph, undo, redo, said] = [".from", ".to", ".morph", ".undo", ".redo", ".said"].map(find);
   const badges = [...root.querySelectorAll(".end")];
   const line = ends.length > 1;
@@ -294,7 +293,7 @@ function mountExplorer(root, facts, start, backend) {
     timings.push({ id, first: flying.first, moved: flying.moved, sent });
     if (timings.length > KEPT) timings.shift();
     clearTimeout(patience);
-    patience = setTimeout(() => say("The kernel is busy, or it has stopped. The answer comes when it is free."), 4000);
+    patience = setTimeout(() => complain("The kernel is busy, or it has stopped. The answer comes when it is free."), 4000);
     backend.send({ kind: "move", id, code: state.code, sound: withSound, final: Boolean(final), form, visit });
   }
   function next() {
@@ -319,6 +318,7 @@ function mountExplorer(root, facts, start, backend) {
         change({ code: message.code });
         keep();
       }
+      if (said.matches(".wrong")) say("");
       if (message.frame) mount(message);
       bars = data instanceof Int16Array ? data : new Int16Array(copied(data));
       ({ label, near } = message);
@@ -350,7 +350,7 @@ function mountExplorer(root, facts, start, backend) {
       if (id === flying?.id) flying = null;
       if (id === inTheAir) inTheAir = sounding = null;
       clearTimeout(patience);
-      say(text, true);
+      complain(text);
       next();
     },
     goto({ code }) {
@@ -374,7 +374,7 @@ function mountExplorer(root, facts, start, backend) {
   let latest = () => first;
   function mount(message) {
     ({ form, frame } = message);
-    const [time, playing] = [player?.now(), player?.playing()];
+    const [time, playing, focused] = [player?.now(), player?.playing(), figure?.contains(document.activeElement)];
     player?.stop();
     find(".place").innerHTML = frame.html;
     figure = find(".take");
@@ -387,6 +387,7 @@ function mountExplorer(root, facts, start, backend) {
     notes = figure.querySelector(".notes");
     player = mountTake(figure, latest, true);
     if (playing) player.play(time);
+    if (focused) figure.querySelector("button").focus();
   }
   function drawNotes(says) {
     const paths = notes.children, count = frame.colours.length, d = Array(2 * count).fill("");
@@ -407,6 +408,7 @@ function mountExplorer(root, facts, start, backend) {
     said.textContent = text;
     said.classList.toggle("wrong", wrong);
   }
+  const complain = (text) => say(text, true); // until the next answer
   const keys = () => {
     const found = [];
     for (let i = 0; i < bars.length; i += 5) found.push(`${bars.subarray(i, i + 3)} ${pitchOf(bars, i)}`);

@@ -162,15 +162,19 @@ class Explorer(anywidget.AnyWidget):
             pieces = [self._piece(code) for code in codes]
         if len({piece.voices for piece in pieces}) > 1:
             raise WrongVoices("the pieces of an atlas have different voices. Let decode give all of them the same.")
-        longest = max(pieces, key=len)
         drawn = [_packed(piece) for piece in pieces]
+        pitches = roll.pitch_span(pieces)
+        forms = [_form(piece, pitches) for piece in pieces]
         facts["atlas"] = {
             "n": n,
             "sizes": [len(bars) for bars in drawn],
             "bars": _text(np.concatenate(drawn)),
             "reach": facts["half"] / _MARGIN,
-            "answers": [self._words(code, piece) for code, piece in zip(codes, pieces, strict=True)],
-            "frame": self._frame(longest, roll.pitch_span(pieces)),
+            "answers": [
+                self._words(code, piece) | {"form": form}
+                for code, piece, form in zip(codes, pieces, forms, strict=True)
+            ],
+            "frames": {form: self._frame(piece, pitches) for form, piece in zip(forms, pieces, strict=True)},
             "sound": self._partials(pieces),
         }
         data = json.dumps(facts, separators=(",", ":")).replace("</", "<\\/")
@@ -289,10 +293,9 @@ class Explorer(anywidget.AnyWidget):
         answer = self._words(code, piece)
         low, high = roll.pitch_span([piece])
         self._pitches = min(low, self._pitches[0]), max(high, self._pitches[1])
-        grid = (len(piece), piece.steps_per_quarter, piece.time_signature, piece.pickup, piece.tempo, piece.voices)
-        form = repr((grid, self._pitches))
-        if form != message.get("form"):
-            answer |= {"form": form, "frame": self._frame(piece, self._pitches)}
+        answer["form"] = _form(piece, self._pitches)
+        if answer["form"] != message.get("form"):
+            answer["frame"] = self._frame(piece, self._pitches)
         bars = _packed(piece)
         times.append(time.perf_counter())
         spent = dict(zip(("decode", "roll"), (np.diff(times) * 1000).tolist(), strict=True))
@@ -370,6 +373,12 @@ def _plane(codes: np.ndarray, chosen: tuple[int, int] | np.ndarray | None) -> Pl
         raise MusicError("the three codes of plane lie on one line. Choose another third one.")
     names = "first to second code", "towards the third code"
     return Plane(points[0], x / np.linalg.norm(x), y / np.linalg.norm(y), names)
+
+
+def _form(piece: Piece, pitches: tuple[int, int]) -> str:
+    """What two pieces have in common that can be drawn into one frame, as a short text."""
+    grid = (len(piece), piece.steps_per_quarter, piece.time_signature, piece.pickup, piece.tempo, piece.voices)
+    return f"{zlib.crc32(repr((grid, pitches)).encode()):08x}"
 
 
 def _packed(piece: Piece) -> np.ndarray:

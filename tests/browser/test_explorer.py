@@ -104,6 +104,18 @@ def plays(page: Page, cursor: Locator) -> None:
     page.wait_for_function("([cursor, start]) => cursor.style.left !== start", arg=start)
 
 
+def opens(page: Page, lab: Lab, source: str) -> None:
+    """A notebook of one cell, which has run; its explorer is there."""
+    page.set_default_timeout(MINUTE)
+    page.set_viewport_size({"width": 1280, "height": 1000})
+    cells = [nbformat.v4.new_markdown_cell("# Explorer"), nbformat.v4.new_code_cell(source)]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab.home / "notebooks" / "explorer.ipynb")
+    open_notebook(page, lab.address("lab/tree/notebooks/explorer.ipynb"))
+    run_all(page)
+    page.locator(".explorer .notes").wait_for()
+
+
 @pytest.fixture(scope="module")
 def decode() -> Decoder:
     scope: dict = {}
@@ -113,15 +125,8 @@ def decode() -> Decoder:
 
 def test_in_the_lab(browser_page: Page, lab: Lab, decode: Decoder) -> None:
     page = browser_page
-    page.set_default_timeout(MINUTE)
-    page.set_viewport_size({"width": 1280, "height": 1000})
-    cells = [nbformat.v4.new_markdown_cell("# Explorer"), nbformat.v4.new_code_cell(SOURCE + "explorer")]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab.home / "notebooks" / "explorer.ipynb")
-    open_notebook(page, lab.address("lab/tree/notebooks/explorer.ipynb"))
-    run_all(page)
+    opens(page, lab, SOURCE + "explorer")
     hand = Hand(page)
-    hand.root.locator(".notes").wait_for()
     start = hand.rests()
 
     # The pad: the sound begins under the hand and goes on while the roll changes; questions do not pile up.
@@ -190,6 +195,43 @@ def test_in_the_lab(browser_page: Page, lab: Lab, decode: Decoder) -> None:
     hand.root.get_by_role("button", name="Go there").click()
     said.get_by_text(re.compile(r"^At BWV")).wait_for()
     assert page.evaluate("document.querySelector('.jp-Notebook').scrollWidth <= innerWidth")
+
+
+MOODY = """
+import numpy as np
+from course_lib.music.piece import Piece
+from course_lib.show.explorer import Explorer
+
+def decode(code):
+    if code[1] > 0.4:
+        raise ValueError("no music up here")
+    steps = 16 if code[0] < 0 else 48  # two or six seconds
+    return Piece(np.full((steps, 1), 60), np.arange(steps)[:, None] % 4 == 0, tempo=120)
+
+explorer = Explorer(decode, np.array([[-1, -1], [1, -1], [0.5, 0.3]]), ["low", "high", "mid"], plane=(0, 1))
+"""
+
+
+def test_lengths_that_change_and_errors(browser_page: Page, lab: Lab) -> None:
+    page = browser_page
+    opens(page, lab, MOODY + "explorer")
+    hand = Hand(page)
+    length = hand.root.locator(".transport output")
+    said = hand.root.get_by_role("status")
+    hand.drag((0.8, 0.5), (0.2, 0.5))
+    length.get_by_text("/ 0:02").wait_for()
+    plays(page, hand.root.locator(".cursor"))
+    hand.drag((0.2, 0.5), (0.8, 0.5))
+    length.get_by_text("/ 0:06").wait_for()
+    plays(page, hand.root.locator(".cursor"))
+    six = hand.rests()
+    hand.drag((0.8, 0.5), (0.8, 0.05))
+    said.get_by_text("ValueError: no music up here").wait_for()
+    assert hand.notes() == six
+    hand.drag((0.8, 0.05), (0.2, 0.5))
+    length.get_by_text("/ 0:02").wait_for()
+    said.get_by_text(re.compile("^Moved to .*New notes|^Moved to .*No note is new")).wait_for()
+    assert page.locator(".explorer .said.wrong").count() == 0
 
 
 @pytest.fixture(scope="module")

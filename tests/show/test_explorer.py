@@ -164,7 +164,7 @@ def test_the_atlas_is_complete_and_small() -> None:
     assert len(html) < 90_000
     assert "http" not in re.sub(r"http(:|%3A)//www\.w3\.org/\d+/svg", "", html)
     assert not re.search(r"@import|url\(|import\(|fetch\(|XMLHttpRequest|WebSocket", html)
-    facts = json.loads(re.search(r"const facts = (\{.*?\}); root\.dataset", html)[1].replace("<\\/", "</"))
+    facts = facts_of(html)
     atlas, plane = facts["atlas"], facts["plane"]
     notes = base64.b64decode(atlas["bars"])
     starts = np.cumsum([0, *atlas["sizes"]]) * 10
@@ -178,6 +178,29 @@ def test_the_atlas_is_complete_and_small() -> None:
         assert atlas["answers"][cell]["says"] == roll.alt_text(piece)
     for voice in atlas["sound"]["voices"]:
         assert len(base64.b64decode(voice["partials"])) == 24 * len(voice["pitches"])
+
+
+def test_pieces_of_different_lengths(sent: list[Message]) -> None:
+    """Each gets the frame of its own length, in the widget and in the atlas."""
+
+    def breathing(code: np.ndarray) -> Piece:
+        return decode(code).window(0, 16 if code[0] < 0 else 32)
+
+    explorer = Explorer(breathing, CODES, LABELS, plane=(0, 1))
+    ask(explorer, kind="move", code=[-1.0] * 6, sound=True)
+    (short, _), (_, [sound]) = sent
+    assert short["frame"]["seconds"] == soundfile.info(io.BytesIO(sound)).duration == 1
+    ask(explorer, kind="move", code=[1.0] * 6, form=short["form"])
+    assert sent[-1][0]["frame"]["seconds"] == 2
+    atlas = facts_of(explorer.atlas(4).html)["atlas"]
+    assert len(atlas["frames"]) == 2
+    for cell, answer in enumerate(atlas["answers"]):
+        assert atlas["frames"][answer["form"]]["seconds"] == (1 if cell % 4 < 2 else 2)
+
+
+def facts_of(html: str) -> dict[str, Any]:
+    """What the script of an atlas knows."""
+    return json.loads(re.search(r"const facts = (\{.*?\}); root\.dataset", html)[1].replace("<\\/", "</"))
 
 
 def test_an_atlas_needs_one_choir() -> None:

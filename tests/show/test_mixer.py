@@ -37,6 +37,38 @@ def test_it_sounds_like_synthesize(mix: Mixer, piece: Piece) -> None:
     assert np.abs(mixed - true).mean() < 0.15 * true.mean() < 0.15 * np.abs(mixed - other).mean()
 
 
+@pytest.mark.parametrize("pitch", [43, 60, 79])
+def test_pitch_within_ten_cents(mix: Mixer, pitch: int) -> None:
+    samples, rate = mix.loop(Piece.from_notes([Note(0, pitch, 0, 16)], 16, 1, tempo=60))  # four seconds
+    steady = samples[rate : 3 * rate]
+    size = 1 << 19
+    spectrum = np.abs(np.fft.rfft(steady * np.hanning(len(steady)), size))
+    wanted = 440 * 2 ** ((pitch - 69) / 12) * np.arange(1, 7)
+    near = [slice(round(hertz * 0.97 * size / rate), round(hertz * 1.03 * size / rate)) for hertz in wanted]
+    loudest = int(np.argmax([spectrum[part].max() for part in near]))  # of the partials, the first may be weak
+    found = (near[loudest].start + spectrum[near[loudest]].argmax()) * rate / size
+    assert abs(1200 * np.log2(found / wanted[loudest])) < 10
+
+
+@pytest.mark.parametrize("instruments", [None, "piano", "choir"])
+def test_as_loud_as_synthesize_and_never_too_loud(piece: Piece, instruments: str | None) -> None:
+    samples, _ = Mixer(instruments).loop(piece)
+    true = synthesize(piece, instruments)[0][: len(samples)]
+    decibels = 20 * np.log10(np.sqrt(np.square(samples).mean() / np.square(true).mean()))
+    assert abs(decibels) < 1
+    assert np.abs(samples).max() <= 10 ** (-1 / 20) + 1e-6
+
+
+@pytest.mark.parametrize("instruments", [None, "piano", "strings"])
+def test_no_click_where_the_loop_begins_again(piece: Piece, instruments: str | None) -> None:
+    """The steps of the second difference there are no larger than in the middle of the music."""
+    samples, rate = Mixer(instruments).loop(piece)
+    bend = np.abs(np.diff(np.tile(samples, 2), 2))
+    join = bend[len(samples) - 20 : len(samples) + 20]
+    chord = bend[round(rate * 0.95) : round(rate * 1.2)]  # where the second chord begins
+    assert join.max() <= 1.5 * chord.max()
+
+
 def test_notes_are_rendered_once(piece: Piece, monkeypatch: pytest.MonkeyPatch) -> None:
     once, asked = mixer.rendered, []
     monkeypatch.setattr(mixer, "_known", {})
