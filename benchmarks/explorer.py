@@ -102,7 +102,7 @@ def run(moves: int = 200, rate: float = 60) -> Iterator[Row]:
         print("no Chromium, or no Playwright (course.py test installs it): not measured", file=sys.stderr)
         return
     with tempfile.TemporaryDirectory() as folder, jupyterlab(Path(folder)) as lab, chromium(path) as browser:
-        cells = [nbformat.v4.new_markdown_cell("# Explorer"), nbformat.v4.new_code_cell(CELL)]
+        cells = [nbformat.v4.new_markdown_cell("# Explorer"), nbformat.v4.new_code_cell(CELL.strip())]
         kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
         nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab.home / "notebooks" / "moves.ipynb")
         page = browser.new_page(viewport={"width": 1280, "height": 1000})

@@ -1,4 +1,5 @@
-// The latent explorer. One source for the widget, which asks the kernel, and for the atlas, which asks its own arrays.
+// The latent explorer. One source for the widget, which asks the kernel, and for the atlas, which asks its own arrays
+// (atlas.js).
 
 const FINE = 20; // parts of a time step and of a semitone in which notes are sent
 const KEPT = 1000; // moves whose times are kept
@@ -39,40 +40,17 @@ const PAGE = `<p class="caption"></p><div class="board">
 <div class="score" tabindex="0" role="region" aria-label="Score"></div></details></div></div>`;
 
 // The side of the kernel: messages of the widget's model.
-function kernel(model, listeners) {
+function kernel(model) {
   return {
     send: (request) => model.send(request),
     listen(listener) {
-      const hear = (message, buffers) => listener(message, buffers);
-      listeners.add(hear);
-      return () => listeners.delete(hear);
+      model.on("msg:custom", listener);
+      return () => model.off("msg:custom", listener);
     },
   };
 }
 
-// The side of a saved page: what the kernel would answer stands in arrays.
-function arrays({ plane, centre, atlas }) {
-  const all = new Int16Array(decoded(atlas.bars));
-  const starts = atlas.sizes.reduce((sums, size) => [...sums, sums.at(-1) + 5 * size], [0]);
-  let listener;
-  return {
-    send({ kind, id, code, form: drawn, sound: wanted }) {
-      if (kind !== "move") return;
-      const [column, row] = nearestCell(plane, centre, atlas, code), cell = row * atlas.n + column;
-      const bars = all.subarray(starts[cell], starts[cell + 1]), answer = atlas.answers[cell];
-      const frame = atlas.frames[answer.form], other = answer.form === drawn ? {} : { frame };
-      queueMicrotask(() => {
-        listener({ kind: "roll", id, code, ...answer, ...other, times: {} }, [bars]);
-        if (wanted) listener({ kind: "sound", id, times: {} }, [() => synthesised(bars, frame, atlas.sound)]);
-      });
-    },
-    listen(heard) {
-      listener = heard;
-      return () => {};
-    },
-  };
-}
-
+// The cell of an atlas, column and row, in which a code lies.
 function nearestCell(plane, centre, { n, reach }, code) {
   const index = (value, i) => Math.round((((value - centre[i]) / reach + 1) * (n - 1)) / 2);
   return project(plane, code).map((value, i) => clamp(index(value, i), 0, n - 1));
@@ -81,51 +59,56 @@ function nearestCell(plane, centre, { n, reach }, code) {
 // The pitch of the note at index i; half a box lies beside it.
 const pitchOf = (bars, i) => Math.round((bars[i + 3] + bars[i + 4]) / 2 / FINE);
 
-// A loop of the notes from partials as strong as the instruments': an AudioBuffer.
-async function synthesised(bars, { step, seconds }, { attack, rate, voices }) {
-  const tail = 0.5, fall = 0.06;
-  const studio = new OfflineAudioContext(1, Math.ceil((seconds + tail) * rate), rate);
-  const waves = voices.map(({ pitches, partials }) => {
-    const strengths = new Uint8Array(decoded(partials)), count = strengths.length / Math.max(pitches.length, 1);
-    return pitches.map((_, i) => {
-      const imag = new Float32Array(count + 1);
-      for (let k = 0; k < count; k++) imag[k + 1] = 10 ** ((strengths[i * count + k] / 2.5 - 100) / 20);
-      return new PeriodicWave(studio, { real: new Float32Array(count + 1), imag, disableNormalization: true });
-    });
-  });
-  for (let i = 0; i < bars.length; i += 5) {
-    const voice = bars[i], pitch = pitchOf(bars, i);
-    const begin = (Math.max(bars[i + 1], 0) / FINE) * step, end = (bars[i + 2] / FINE) * step;
-    const { pitches, swell } = voices[voice];
-    const sample = pitches.findLastIndex((known) => known <= pitch);
-    const frequency = 440 * 2 ** ((pitch - 69) / 12);
-    const tone = new OscillatorNode(studio, { frequency, periodicWave: waves[voice][sample] });
-    const volume = new GainNode(studio, { gain: 0 });
-    volume.gain.setValueAtTime(0, begin);
-    attack.forEach((time, k) => {
-      if (time && begin + time < end) volume.gain.linearRampToValueAtTime(swell[k], begin + time);
-    });
-    volume.gain.setTargetAtTime(0, end, fall);
-    tone.connect(volume).connect(studio.destination);
-    tone.start(begin);
-    tone.stop(Math.min(end + 6 * fall, seconds + tail));
+// The dots of the training pieces, over the cells of an atlas, and the name of the one that the mouse is on.
+function mountMap({ dots: places, who: owners, names, half, atlas }, pad, canvas, tip) {
+  const dots = new Int16Array(decoded(places)), who = new Uint16Array(decoded(owners)); // ±32000: edge to edge
+  const few = dots.length < 1000;
+
+  function draw() {
+    const size = pad.clientWidth, scale = window.devicePixelRatio || 1;
+    if (!size) return;
+    canvas.width = canvas.height = size * scale;
+    const pen = canvas.getContext("2d");
+    pen.scale(scale, scale);
+    if (atlas) {
+      pen.fillStyle = "#e3edf5";
+      const gap = (atlas.reach / half) * (size / (atlas.n - 1)), edge = (size - atlas.n * gap) / 2;
+      for (let i = 0; i < atlas.n ** 2; i++) {
+        pen.fillRect(edge + (i % atlas.n) * gap + 1, edge + Math.floor(i / atlas.n) * gap + 1, gap - 2, gap - 2);
+      }
+    }
+    pen.fillStyle = few ? "rgba(52, 86, 120, 0.55)" : "rgba(52, 86, 120, 0.3)";
+    for (let i = 0; i < dots.length; i += 2) {
+      pen.beginPath();
+      pen.arc((size / 2) * (1 + dots[i] / 32000), (size / 2) * (1 - dots[i + 1] / 32000), few ? 2.6 : 1.8, 0, 7);
+      pen.fill();
+    }
   }
-  const samples = (await studio.startRendering()).getChannelData(0), length = Math.round(seconds * rate);
-  for (let i = length; i < samples.length; i++) samples[i % length] += samples[i]; // what dies away goes to the start
-  let power = 0, peak = 1e-6;
-  for (let i = 0; i < length; i++) {
-    power += samples[i] ** 2;
-    peak = Math.max(peak, Math.abs(samples[i]));
+
+  function name({ clientX, clientY }) {
+    const { left, top, width } = pad.getBoundingClientRect();
+    const x = (2 * (clientX - left)) / width - 1, y = 1 - (2 * (clientY - top)) / width;
+    let best = 20 / width, index = -1; // within ten pixels
+    for (let i = 0; i < dots.length; i += 2) {
+      const far = Math.hypot(dots[i] / 32000 - x, dots[i + 1] / 32000 - y);
+      if (far < best) [best, index] = [far, i];
+    }
+    tip.hidden = index < 0;
+    if (index < 0) return;
+    tip.textContent = names[who[index / 2]];
+    tip.style.left = `${50 + dots[index] / 640}%`;
+    tip.style.top = `${50 - dots[index + 1] / 640}%`;
+    tip.classList.toggle("left", dots[index] > 0);
   }
-  const gain = Math.min(10 ** (-18 / 20) / Math.sqrt(power / length + 1e-12), 0.9 / peak);
-  const buffer = new AudioBuffer({ length, sampleRate: rate });
-  buffer.copyToChannel(samples.subarray(0, length).map((value) => value * gain), 0);
-  return buffer;
+
+  const watch = new ResizeObserver(draw);
+  watch.observe(pad);
+  return { name, leave: () => watch.disconnect() };
 }
 
 // Makes an explorer of an empty element. start: the code to begin with; the answer is a function that ends it.
 function mountExplorer(root, facts, start, backend) {
-  const { plane, axes, ranges, ends, centre, half, names, atlas } = facts;
+  const { plane, axes, ranges, ends, centre, half, atlas } = facts;
   const view = Math.random().toString(36).slice(2);
   root.className = "listen alive explorer";
   root.dataset.lmSuppressShortcuts = "true"; // a key pressed here is none of JupyterLab's shortcuts
@@ -164,50 +147,10 @@ function mountExplorer(root, facts, start, backend) {
     return row;
   });
 
-  // The map.
-  const dots = new Int16Array(decoded(facts.dots)), who = new Uint16Array(decoded(facts.who));
+  const map = mountMap(facts, pad, canvas, tip);
   const percent = ([u, v]) => [50 + (50 * (u - centre[0])) / half, 50 - (50 * (v - centre[1])) / half];
   function put(element, place) {
     [element.style.left, element.style.top] = percent(place).map((value) => `${clamp(value, 0, 100)}%`);
-  }
-  function drawMap() {
-    const size = pad.clientWidth, scale = window.devicePixelRatio || 1;
-    if (!size) return;
-    canvas.width = canvas.height = size * scale;
-    const pen = canvas.getContext("2d");
-    pen.scale(scale, scale);
-    if (atlas) {
-      pen.fillStyle = "#e3edf5";
-      const gap = (cellWidth / half) * (size / 2), edge = (size - atlas.n * gap) / 2;
-      for (let i = 0; i < atlas.n ** 2; i++) {
-        pen.fillRect(edge + (i % atlas.n) * gap + 1, edge + Math.floor(i / atlas.n) * gap + 1, gap - 2, gap - 2);
-      }
-    }
-    pen.fillStyle = dots.length < 1000 ? "rgba(52, 86, 120, 0.55)" : "rgba(52, 86, 120, 0.3)";
-    const radius = dots.length < 1000 ? 2.6 : 1.8;
-    for (let i = 0; i < dots.length; i += 2) {
-      pen.beginPath();
-      pen.arc((size / 2) * (1 + dots[i] / 32000), (size / 2) * (1 - dots[i + 1] / 32000), radius, 0, 7);
-      pen.fill();
-    }
-  }
-  const watch = new ResizeObserver(drawMap);
-  watch.observe(pad);
-
-  function showTip(event) {
-    const { left, top, width } = pad.getBoundingClientRect();
-    const x = (2 * (event.clientX - left)) / width - 1, y = 1 - (2 * (event.clientY - top)) / width;
-    let best = 20 / width, index = -1;
-    for (let i = 0; i < dots.length; i += 2) {
-      const far = Math.hypot(dots[i] / 32000 - x, dots[i + 1] / 32000 - y);
-      if (far < best) [best, index] = [far, i];
-    }
-    tip.hidden = index < 0;
-    if (index < 0) return;
-    tip.textContent = names[who[index / 2]];
-    tip.style.left = `${50 + dots[index] / 640}%`;
-    tip.style.top = `${50 - dots[index + 1] / 640}%`;
-    tip.classList.toggle("left", dots[index] > 0);
   }
 
   // What moves: all of it shows state.code.
@@ -457,7 +400,7 @@ function mountExplorer(root, facts, start, backend) {
   });
   pad.addEventListener("pointermove", (event) => {
     if (event.pointerId === dragged) pointed(event);
-    else if (dragged === null && event.pointerType === "mouse") showTip(event);
+    else if (dragged === null && event.pointerType === "mouse") map.name(event);
   });
   for (const end of ["pointerup", "pointercancel"]) {
     pad.addEventListener(end, (event) => {
@@ -523,11 +466,12 @@ function mountExplorer(root, facts, start, backend) {
     say(`Saved as ${link.download}.`);
   }
 
+  say("Drag the marker, or move it with the arrow keys. Space plays and pauses.");
   show();
   request({ final: true });
   return () => {
     leave();
-    watch.disconnect();
+    map.leave();
     clearTimeout(patience);
     player?.stop();
   };

@@ -27,16 +27,13 @@ from course_lib.show.panel import CSS, JAVASCRIPT, Panel, compressed_musicxml, f
 
 STYLE = CSS + Path(__file__).with_name("explorer.css").read_text(encoding="utf-8")
 SCRIPT = JAVASCRIPT + Path(__file__).with_name("explorer.js").read_text(encoding="utf-8")
+ATLAS = SCRIPT + Path(__file__).with_name("atlas.js").read_text(encoding="utf-8")
 
 _RENDER = """
 export default {
   render({ model, el }) {
     const root = el.appendChild(document.createElement("div"));
-    const listeners = new Set();
-    const hear = (message, buffers) => listeners.forEach((listener) => listener(message, buffers));
-    model.on("msg:custom", hear);
-    const leave = mountExplorer(root, model.get("_facts"), model.get("_code"), kernel(model, listeners));
-    return () => { model.off("msg:custom", hear); leave(); };
+    return mountExplorer(root, model.get("_facts"), model.get("_code"), kernel(model));
   },
 };
 """
@@ -82,6 +79,8 @@ class Explorer(anywidget.AnyWidget):
     code: where to start; None: at A, or else at the mean of ``codes``.
     title, caption: over the roll, and over all. instruments: as in ``synthesize``.
 
+    Pieces may differ in length, metre and range; those of an atlas need the same voices. What ``decode`` raises while
+    the hand moves is shown beside the pad, and the hand goes on.
     A to B is a linear interpolation: on the map it is the straight line that one sees. The sound loops until it is
     paused. ``code`` and ``piece`` are the present ones; ``code`` may be set. A saved page shows no widgets: put
     ``atlas`` beside it. Raises MusicError when the arguments do not fit together. Notebook: 04.
@@ -186,7 +185,7 @@ class Explorer(anywidget.AnyWidget):
         )
         html = (
             f'<div id="{name}"><style>{STYLE}</style><div><p>{escape(about)} It needs JavaScript: trust this notebook, '
-            f"or open it as HTML.</p></div><script>(() => {{\n{SCRIPT}\n{script}\n}})();</script></div>"
+            f"or open it as HTML.</p></div><script>(() => {{\n{ATLAS}\n{script}\n}})();</script></div>"
         )
         return Panel(html, about)
 
