@@ -9,7 +9,7 @@ const TRANSPORT = `<button type="button" title="Play or pause (space)"><svg view
 
 const sound = () => (window.courseSound ??= new AudioContext()); // one for all that sounds on the page
 
-const COARSE = 0.07; // seconds by which the slider may be behind the cursor: at each frame it would take half the time
+const COARSE = 0.14; // seconds by which the slider may be behind the cursor: at each frame it would take half the time
 const FADE = 0.012; // seconds in which a sound comes and goes, so that nothing clicks
 
 // bytes: the sound, where it does not stand in the page; a function gives an AudioBuffer. loop: until it is stopped.
@@ -22,7 +22,7 @@ function mountTake(take, bytes, loop = false) {
   slider.max = seconds;
   slider.setAttribute("aria-label", `Position in ${take.getAttribute("aria-label")}`);
   for (const part of [button, slider]) part.dataset.lmSuppressShortcuts = "true"; // none of JupyterLab's keys here
-  let buffer, source, begun, at = 0, wanted = 0, newest = 0;
+  let buffer, source, begun, at = 0, wanted = 0, newest = 0, drawn = -1;
 
   const within = (time) => (loop ? time % seconds : Math.min(time, seconds));
   const heard = () => sound().currentTime - begun - (sound().outputLatency || 0);
@@ -32,6 +32,8 @@ function mountTake(take, bytes, loop = false) {
   function draw() {
     const time = now(), place = (time + head) / span;
     const x = place * grid.offsetWidth, seen = scroll.clientWidth, left = scroll.scrollLeft; // read first: one layout
+    if (source && Math.abs(x - drawn) < 1) return; // less than a pixel: this frame need not be painted
+    drawn = x;
     cursor.style.left = `${100 * place}%`;
     if (x < left || x > left + 0.9 * seen) scroll.scrollLeft = x - 0.1 * seen;
     if (source && Math.abs(time - slider.value) < COARSE) return;
