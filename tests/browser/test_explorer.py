@@ -191,7 +191,8 @@ def test_in_the_lab(browser_page: Page, lab: Lab, decode: Decoder) -> None:
     assert hand.rests(at_a) == at_b
     assert read_bytes(hand.save("MIDI"), "x.mid") == piece == read_bytes(hand.save("MusicXML"), "x.mxl")
     hand.root.get_by_text("Score", exact=True).click()
-    assert hand.root.locator(".score img").bounding_box()["height"] > 80
+    # A picture that is still being loaded has no box.
+    page.wait_for_function("document.querySelector('.explorer .score img')?.getBoundingClientRect().height > 80")
     hand.root.get_by_role("button", name="Go there").click()
     said.get_by_text(re.compile(r"^At BWV")).wait_for()
     assert page.evaluate("document.querySelector('.jp-Notebook').scrollWidth <= innerWidth")
