@@ -52,7 +52,7 @@ def check_2(kl: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Feedback:
     if not np.isclose(got[1], right):
         return Feedback(
             False,
-            f"One variance is 4: it returns {got[1]:.3f}, expected {right:.3f}. log_var is log σ², so σ² = exp(log_var).",
+            f"One variance is 4: it returns {got[1]:.3f}, expected {right:.3f}. log_var is log σ²: take its exp.",
         )
     return Feedback(True, "Zero for the prior itself, and right for a shifted and for a widened cloud.")
 
@@ -100,8 +100,8 @@ def check_4(active: Callable[[np.ndarray, np.ndarray], int]) -> Feedback:
         if got != used:
             return Feedback(
                 False,
-                f"Of {d} dimensions {used} carry news (means that spread by {wide:g}), the others repeat the prior: it returns "
-                f"{got}, expected {used}. Take the mean over the examples first, then count the dimensions above 0.1 nats.",
+                f"Of {d} dimensions {used} carry news (means that spread by {wide:g}), the others repeat the prior: it "
+                f"returns {got}, expected {used}. Take the mean over the examples first, then count what is above 0.1.",
             )
     return Feedback(True, "It finds one busy dimension among 31 dead ones, and no life where there is none.")
 
@@ -126,8 +126,8 @@ def check_5(path: Callable[[np.ndarray, np.ndarray, int], np.ndarray]) -> Feedba
                 worst = int((lengths - wanted).argmin())
                 return Feedback(
                     False,
-                    f"Stop {worst} of {stops} is {lengths[worst]:.2f} from the centre; at least {wanted[worst]:.2f} was asked "
-                    "for. Turn the direction from a to b, and let the length change evenly.",
+                    f"Stop {worst} of {stops} lies {lengths[worst]:.2f} from the centre; at least {wanted[worst]:.2f} "
+                    "was asked for. Turn the direction from a to b, and let the length change evenly.",
                 )
             steps = np.linalg.norm(np.diff(got, axis=0), axis=1)
             whole = np.pi * max(np.linalg.norm(a), np.linalg.norm(b))
