@@ -13,39 +13,13 @@ from typing import TYPE_CHECKING
 
 import nbformat
 
-from benchmarks._measure import Row
+from benchmarks._measure import ROOT, Row
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 QUICK = {"moves": 40}
-MODEL = "a decoder as large as the VAE's, with random weights"
-CELL = """
-import keras
-import numpy as np
-import tensorflow as tf
-from course_lib.music.datasets import chorales, windows
-from course_lib.music.encodings import OneHot
-from course_lib.show.explorer import Explorer
-
-encoding, train = OneHot(), windows(chorales().train)
-holds = np.tile(np.isin(np.arange(encoding.width), np.cumsum(encoding.sizes) - 1), len(train[0]))
-keras.utils.set_random_seed(1)
-wide = keras.initializers.VarianceScaling(100)
-decoder = keras.Sequential([
-    keras.Input((32,)), keras.layers.Dense(512, "relu"), keras.layers.Dense(1024, "relu"),
-    # So many holds that a piece has some 80 notes, as four bars of Bach have.
-    keras.layers.Dense(holds.size, kernel_initializer=wide, bias_initializer=lambda *_, **__: 3.5 * holds),
-])
-forward = tf.function(lambda code: decoder(code, training=False), input_signature=[tf.TensorSpec((1, 32))])
-codes = np.random.default_rng(1).normal(size=(len(train), 32))
-
-Explorer(
-    lambda code: encoding.decode(forward(code[None])[0], like=train[0]),
-    codes, [window.title for window in train], [("first", codes[0]), ("second", codes[1])],
-)
-"""
-"""What the notebook runs; its last value is the explorer, and MODEL says in words what it decodes with."""
+LESSON = ROOT / "notebooks" / "04_variational_autoencoder.ipynb"
 
 KERNEL = ("decode", "roll", "synthesis", "encoding")  # what the kernel times itself, in this order
 PAUSE = 3  # seconds in which a person looks at it before the hand moves
@@ -57,6 +31,13 @@ WATCH = """
     }, { capture: true });
 }
 """
+
+
+def lesson() -> list[nbformat.NotebookNode]:
+    """Lesson 04 as two cells: all that comes before its explorer, without what it shows, and the explorer."""
+    code = [cell.source for cell in nbformat.read(LESSON, as_version=4).cells if cell.cell_type == "code"]
+    last = next(i for i, source in enumerate(code) if "explorer = Explorer(" in source)
+    return [nbformat.v4.new_code_cell(source) for source in ("%%capture\n" + "\n\n".join(code[:last]), code[last])]
 
 
 def drag(page: Page, moves: int, rate: float) -> tuple[list[float], list[dict[str, float]]]:
@@ -102,7 +83,7 @@ def run(moves: int = 200, rate: float = 60) -> Iterator[Row]:
         print("no Chromium, or no Playwright (course.py test installs it): not measured", file=sys.stderr)
         return
     with tempfile.TemporaryDirectory() as folder, jupyterlab(Path(folder)) as lab, chromium(path) as browser:
-        cells = [nbformat.v4.new_markdown_cell("# Explorer"), nbformat.v4.new_code_cell(CELL.strip())]
+        cells = [nbformat.v4.new_markdown_cell("# Explorer"), *lesson()]
         kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
         nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab.home / "notebooks" / "moves.ipynb")
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
@@ -116,7 +97,7 @@ def run(moves: int = 200, rate: float = 60) -> Iterator[Row]:
     drawn = [answer for answer in answers if answer["moved"] >= moved[0]]
     heard = [answer for answer in drawn if "heard" in answer]
     at_95 = {"percentile": 95, "unit": "s"}
-    yield Row("pointer move → roll on the screen", latencies(moved, answers, "drawn"), at_most=0.1, note=MODEL, **at_95)
+    yield Row("lesson 04: pointer move → roll on the screen", latencies(moved, answers, "drawn"), at_most=0.1, **at_95)
     yield Row("pointer move → new sound", latencies(moved, answers, "heard"), at_most=0.25, **at_95)
 
     def own(what: str, of: list[dict[str, float]], name: str) -> Row:

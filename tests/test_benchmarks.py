@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 
@@ -65,9 +66,11 @@ def test_listen() -> None:
 def test_explorer(monkeypatch: pytest.MonkeyPatch) -> None:
     if chromium_path() is None:
         pytest.skip("no Chromium")
-    monkeypatch.setattr(explorer, "CELL", SOURCE + "explorer")
+    before, last = explorer.lesson()
+    assert "Explorer(" not in before.source and "explorer = Explorer(" in last.source
+    monkeypatch.setattr(explorer, "lesson", lambda: [nbformat.v4.new_code_cell(SOURCE + "explorer")])
     assert names(explorer.run(moves=10)) == [
-        "pointer move → roll on the screen",
+        "lesson 04: pointer move → roll on the screen",
         "pointer move → new sound",
         "decode",
         "packing of the roll",
