@@ -227,7 +227,9 @@ def split_by_family(family: np.ndarray) -> np.ndarray:
     """str (tunes,): ``train``, ``valid`` or ``test``; a family is never divided, and a large one is in training."""
     split = np.full(len(family), "train", dtype="U5")
     sizes = np.bincount(family)
-    order = iter(f for f in np.random.default_rng(SPLIT_SEED).permutation(len(sizes)) if sizes[f] <= LARGEST * len(family))
+    order = iter(
+        f for f in np.random.default_rng(SPLIT_SEED).permutation(len(sizes)) if sizes[f] <= LARGEST * len(family)
+    )
     for name, share in SHARES.items():
         while (split == name).sum() < round(share * len(family)):
             split[family == next(order)] = name
