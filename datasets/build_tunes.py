@@ -118,7 +118,11 @@ def vocabulary(tunes: Sequence[Sequence[str]]) -> list[str]:
 
 
 def beats(piece: Piece) -> np.ndarray:
-    """int (beats,): the pitch on each beat, or the last before it; a dotted quarter in 6/8 and 9/8, an eighth in 2/4."""
+    """int (beats,): the pitch on each beat, or the last before it.
+
+    A beat is a dotted quarter in 6/8 and its like, an eighth in 2/4 (where sixteenths stand for other metres' eighths),
+    and a quarter elsewhere.
+    """
     over, under = piece.time_signature
     quarters = 1.5 if under == 8 and over % 3 == 0 else 0.5 if (over, under) == (2, 4) else 1
     beat = int(quarters * STEPS_PER_QUARTER)
@@ -197,6 +201,23 @@ def plain_title(source: Source) -> str:
     return " ".join(word for word in words if word not in KINDS)
 
 
+def transcriber(source: Source) -> str:
+    """Who typed the tune, as far as the file says; without addresses, dates and comments."""
+    words = []
+    for word in source.field("Z").replace('"', "").replace("<", " ").replace(">", " ").replace("*", " , ").split():
+        if "@" in word and not words:
+            return word.partition("@")[0]  # no name but this
+        if re.search(r"[@:/]|\d", word) or word.startswith(("www.", ",", "(")):
+            if words:
+                break
+            continue
+        if word.lower() not in ("transcribed", "contributed", "by", "abc"):
+            words.append(word.rstrip(","))
+        if word.endswith(",") and words:
+            break
+    return " ".join(words)
+
+
 def families(tunes: Sequence[tuple[Source, list[str]]]) -> np.ndarray:
     """int (tunes,): a number for each family of tunes that are one tune, directly or through others."""
     with warnings.catch_warnings():
@@ -227,9 +248,8 @@ def split_by_family(family: np.ndarray) -> np.ndarray:
     """str (tunes,): ``train``, ``valid`` or ``test``; a family is never divided, and a large one is in training."""
     split = np.full(len(family), "train", dtype="U5")
     sizes = np.bincount(family)
-    order = iter(
-        f for f in np.random.default_rng(SPLIT_SEED).permutation(len(sizes)) if sizes[f] <= LARGEST * len(family)
-    )
+    drawn = np.random.default_rng(SPLIT_SEED).permutation(len(sizes))
+    order = iter(drawn[sizes[drawn] <= LARGEST * len(family)])
     for name, share in SHARES.items():
         while (split == name).sum() < round(share * len(family)):
             split[family == next(order)] = name
@@ -266,7 +286,7 @@ def tunes(say: Callable[[str], None] = print) -> tuple[dict[str, np.ndarray], li
             "collection": source.collection,
             "file": source.file,
             "number": source.field("X"),
-            "transcriber": source.field("Z"),
+            "transcriber": transcriber(source),
         }
         for i, ((source, tokens), title) in enumerate(zip(read, titles, strict=True))
     ]

@@ -62,8 +62,8 @@ class Batches(keras.utils.PyDataset):
     sequences: int (steps,) each, of any length. numbers: about how many, padding included, in one batch.
     seed: of the order, another one each epoch.
 
-    Each batch: int (batch, steps), int (batch, steps), filled up with PAD. Raises ValueError for a sequence of less than
-    two numbers. Notebook: 05.
+    Each batch: int (batch, steps), int (batch, steps), filled up with PAD. Raises ValueError for a sequence of less
+    than two numbers. Notebook: 05.
     """
 
     def __init__(self, sequences: Sequence[np.ndarray], numbers: int = 5000, seed: int = 0, **kwargs: object) -> None:
@@ -297,7 +297,8 @@ class FeedbackCell(layers.Layer):
         self.logits = layers.Dense(symbols)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        self.cell.build((input_shape[0], input_shape[-1] + self.symbols))
+        if not self.cell.built:  # in a model read from a file it is
+            self.cell.build((input_shape[0], input_shape[-1] + self.symbols))
         self.logits.build((input_shape[0], self.cell.output_size))
 
     def call(self, inputs: object, states: Sequence, training: bool | None = None) -> tuple:

@@ -275,8 +275,8 @@ def check_tokens(tokens: Sequence[str]) -> None:
     metre_in(tokens)
     if len(tokens) < 4 or tokens[1] not in MODE_TOKENS or tokens[-1] not in ("|]", ":|"):
         raise NotATune(
-            f"{len(tokens)} tokens, the second {tokens[1:2]}, the last {tokens[-1:]}; a tune begins with metre and mode "
-            f"({', '.join(MODE_TOKENS)}) and ends with '|]' or ':|'."
+            f"{len(tokens)} tokens, the second {tokens[1:2]}, the last {tokens[-1:]}; a tune begins with metre and "
+            f"mode ({', '.join(MODE_TOKENS)}) and ends with '|]' or ':|'."
         )
     before = "start"
     follows = {

@@ -28,11 +28,12 @@ class KneserNey:
 
     c is how often h w occurs for the longest n-grams and for those that begin with START, and for all shorter
     ones in how many different symbols precede h w. D takes three values, for counts 1, 2 and more, estimated from the
-    number of n-grams with counts 1 to 4 (where these are too few: ½, 1, 1½); γ(h) is what the discounts left over. A context that was never seen
-    passes the question on to the shorter one.
+    numbers of n-grams with counts 1 to 4 (½, 1 and 1½ where these are too few); γ(h) is what the discounts left over.
+    A context that was never seen passes the question on to the shorter one.
 
-    An n-gram of length k is a row of level k: its number is (row of its first k − 1 symbols at level k − 1) · symbols +
-    last symbol, and the numbers of a level are sorted. Raises MusicError for an order below 1 or a sequence that does not fit.
+    An n-gram of length k is a row of level k: its number is (row of its first k − 1 symbols at level k − 1) · symbols
+    + last symbol, and the numbers of a level are sorted. Raises MusicError for an order below 1 and for a sequence
+    that does not fit.
     """
 
     def __init__(self, sequences: Sequence[np.ndarray], symbols: int, order: int) -> None:
@@ -42,7 +43,7 @@ class KneserNey:
             s = np.asarray(sequence)
             if len(s) < 2 or s[0] != START or s[1:].min() < 2 or s.max() >= symbols:
                 raise MusicError(
-                    f"sequence {i} must be START = {START} and then numbers 2..{symbols - 1}; it begins {s[:4].tolist()}."
+                    f"sequence {i} begins {s[:4].tolist()}; it must be START = {START}, then numbers 2..{symbols - 1}."
                 )
         self.symbols, self.order = symbols, order
         text = np.concatenate([np.asarray(s, np.int64) for s in sequences])

@@ -36,9 +36,9 @@ def _ends_section(line: str) -> bool:
 def complete_bars(tokens: Sequence[str]) -> tuple[int, int]:
     """(complete, all) bars. Complete is a bar that lasts as long as the metre says.
 
-    At the edges of a section (a repeat, a double bar line, an ending, the tune's own edges) a shorter bar is complete too
-    if the one on the other side of the line, or the other end of its section, makes it up: a pickup and what it is
-    taken from.
+    At the edges of a section (a repeat, a double bar line, an ending, the tune's own edges) a shorter bar is complete
+    too if the one on the other side of the line, or the other end of its section, makes it up: a pickup and what it
+    is taken from.
     """
     found = bars(tokens)
     full = Fraction(*metre_in(tokens))
@@ -61,7 +61,7 @@ def sections(tokens: Sequence[str]) -> list[tuple[int, bool]]:
     """(full bars, repeated) of each section; an incomplete bar does not count, and endings belong to their section."""
     full = Fraction(*metre_in(tokens))
     result: list[tuple[int, bool]] = []
-    count, opened = 0, False
+    count = 0
     for length, line in bars(tokens):
         count += length == full
         repeat = line.startswith(":")
@@ -120,7 +120,7 @@ _BASE = np.uint64(0x9E3779B97F4A7C15)
 
 
 def _joined(melodies: Sequence[np.ndarray], mark: int) -> tuple[np.ndarray, np.ndarray]:
-    """All melodies one after the other as positive numbers, each followed by one from ``mark`` on; and whose each is."""
+    """All melodies one after the other as positive numbers, each followed by one from ``mark`` on; and whose."""
     parts = [part for i, m in enumerate(melodies) for part in (np.asarray(m, np.int64) + 500, [mark + i])]
     owner = np.repeat(np.arange(len(melodies)), [len(m) + 1 for m in melodies])
     return np.concatenate(parts).astype(np.uint64), owner

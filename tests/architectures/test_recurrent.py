@@ -101,7 +101,7 @@ def test_batches_hold_every_sequence_once_and_are_as_many_in_every_epoch() -> No
 
 def test_it_learns() -> None:
     model = model_of("GRU", (16,), 0.0)
-    model.compile(keras.optimizers.Adam(0.02), TokenCrossEntropy())
+    model.compile(keras.optimizers.Adam(0.02), TokenCrossEntropy(), jit_compile=False)
     batches = Batches(walks(), numbers=100)
     before = np.exp(np.concatenate(token_nats(model, walks())).mean())
     model.fit(batches, validation_data=batches, epochs=12, verbose=0)
@@ -182,7 +182,7 @@ def test_parts_fit_the_autoencoders_as_they_are(kind: str, feedback: bool) -> No
     for whole, numbers in ((Autoencoder, 4), (VAE, 8)):
         encoder = rnn_encoder(17, SYMBOLS, numbers, [CELLS[kind](6), CELLS[kind](5)])
         model = whole(encoder, rnn_decoder(4, 17, SYMBOLS, CELLS[kind](7), feedback))
-        model.compile(keras.optimizers.Adam(0.01), TokenCrossEntropy("step"))
+        model.compile(keras.optimizers.Adam(0.01), TokenCrossEntropy("step"), jit_compile=False)
         losses = model.fit(x, epochs=5, verbose=0).history["loss"]
         assert losses[-1] < losses[0]
         assert model.reconstruct(x).shape == (12, 17, SYMBOLS)

@@ -9,6 +9,8 @@ from course_lib.music.datasets import COLLECTIONS, DATASETS, celtic_tunes
 from course_lib.music.piece import MusicError
 from course_lib.music.tune_form import longest_shared_runs, melody
 
+pytestmark = pytest.mark.filterwarnings("ignore::course_lib.music.files.MusicWarning")  # a few notes off the grid
+
 
 def test_there_are_4082_tunes() -> None:
     tunes = celtic_tunes()
@@ -69,10 +71,13 @@ def test_the_index_tells_of_every_tune() -> None:
     assert all(row["file"].endswith(".abc") for row in rows)
 
 
-def test_one_title_in_two_collections_is_often_one_tune() -> None:
-    """The families find what the printed titles say; that they find more is what they are for."""
+def test_one_title_in_two_books_is_often_one_tune() -> None:
     every = [tune for side in celtic_tunes()[:3] for tune in side]
-    airs = [tune for tune in every if tune.collection.startswith("James")]
-    others = [tune for tune in every if not tune.collection.startswith("James")]
-    same = [(a, b) for a, b in product(airs, others) if a.title.strip(".").lower() == b.title.lower()]
-    assert len(same) > 20 and np.mean([a.family == b.family for a, b in same]) > 0.4
+    oneill, ryan = ([t for t in every if t.collection == COLLECTIONS[i]] for i in (1, 2))
+
+    def plain(title: str) -> str:
+        return title.lower().partition(" -- ")[0].replace("the ", "")
+
+    same = [a.family == b.family for a, b in product(oneill, ryan) if plain(a.title) == plain(b.title)]
+    other = [a.family == b.family for a, b in zip(oneill, ryan, strict=False)]
+    assert len(same) > 50 and np.mean(same) > 0.6 and np.mean(other) < 0.05

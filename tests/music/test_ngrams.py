@@ -36,14 +36,8 @@ def by_the_book(data: list[np.ndarray], order: int, context: tuple, symbol: int)
     raw = [Counter(tuple(s[i : i + k]) for s in data for i in range(len(s) - k + 1)) for k in range(order + 2)]
 
     def counts(k: int) -> dict:
-        found = {
-            gram: c
-            if k == order or gram[0] == START
-            else len({longer[0] for longer in raw[k + 1] if longer[1:] == gram})
-            for gram, c in raw[k].items()
-            if gram[-1] != START
-        }
-        return found
+        before = Counter(longer[1:] for longer in raw[k + 1])  # different symbols that precede
+        return {g: c if k == order or g[0] == START else before[g] for g, c in raw[k].items() if g[-1] != START}
 
     def p(k: int, h: tuple) -> float:
         if k == 0:
