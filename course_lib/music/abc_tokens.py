@@ -342,6 +342,40 @@ def bars(tokens: Sequence[str]) -> list[tuple[Fraction, str]]:
     return found
 
 
+def pitches(tokens: Sequence[str]) -> np.ndarray:
+    """int (notes,): the MIDI pitch of every note, as ABC reads it; a note and what is tied to it are one.
+
+    Raises NotATune.
+    """
+    check_tokens(tokens)
+    signature = key_and_signature(f"C{MODE_TOKENS[tokens[1]]}")[1]
+    altered: dict[str, int] = {}
+    found: list[int] = []
+    tied: dict[str, int] = {}  # the place to which the last note is tied, and its pitch
+    for token, after in zip(tokens[2:], [*tokens[3:], ""], strict=True):
+        if is_bar_line(token):
+            altered = {}
+        elif token == "z":
+            tied = {}
+        elif match := PITCH.fullmatch(token):
+            sign, letter, octave = match.groups()
+            name, place = letter.upper(), letter + octave
+            if sign:
+                altered[name] = _SIGNS[sign]
+            height = 60 + _OCTAVE * (letter.islower() + octave.count("'") - octave.count(","))
+            pitch = height + _SEMITONES[_LETTERS.index(name)] + altered.get(name, signature[name])
+            if not sign and place in tied:
+                pitch = tied[place]
+            if tied.get(place) != pitch:
+                found.append(pitch)
+            last, tied = (place, pitch), {}
+            if after == "-":
+                tied = dict([last])
+        elif _kind(token) == "length" and after == "-":
+            tied = dict([last])
+    return np.array(found, int)
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """Tokens ⇄ numbers. 0 is padding, 1 the start and 2 the end of a tune; then ``tokens`` in their order."""

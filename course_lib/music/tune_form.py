@@ -11,9 +11,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from course_lib.music.abc_tokens import bars, is_note, metre_in, tokens_to_piece
+from course_lib.music.abc_tokens import bars, is_note, metre_in, pitches, tokens_to_piece
 from course_lib.music.formats.exchange import MusicWarning
-from course_lib.music.piece import MusicError, Piece
+from course_lib.music.piece import MusicError
 
 SECTION_ENDS = ("||", "|]", ":|", "::")
 
@@ -86,9 +86,9 @@ def ends_on_tonic(tokens: Sequence[str]) -> bool:
     return pitches[-1].strip("',") in ("C", "c")
 
 
-def melody(piece: Piece) -> np.ndarray:
-    """int (notes − 1,): semitones from note to note of the first voice: the same in any transposition and rhythm."""
-    return np.diff([note.pitch for note in piece.select(0).notes()])
+def melody(tokens: Sequence[str]) -> np.ndarray:
+    """int (notes − 1,): semitones from note to note, the same in any transposition and rhythm."""
+    return np.diff(pitches(tokens))
 
 
 def longest_shared_runs(melodies: Sequence[np.ndarray], training: Sequence[np.ndarray]) -> list[int]:

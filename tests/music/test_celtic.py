@@ -45,7 +45,7 @@ def test_no_tune_stands_on_two_sides() -> None:
     assert not any(
         a & b for a, b in ((families[0], families[1]), (families[0], families[2]), (families[1], families[2]))
     )
-    train, valid, test = ([melody(tune.piece) for tune in side] for side in tunes[:3])
+    train, valid, test = ([melody(tune.tokens) for tune in side] for side in tunes[:3])
     for asked, there in ((valid, train), (test, train), (test, valid)):
         # 18 intervals are 19 notes.
         assert max(longest_shared_runs(asked, there)) < 19

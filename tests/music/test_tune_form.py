@@ -51,9 +51,8 @@ def test_real_tunes_have_complete_bars() -> None:
 
 
 def test_shared_runs_are_those_of_the_copy_detector() -> None:
-    training = [tune.piece for tune in celtic_tunes().train[:60]]
-    asked = [tune.piece for tune in celtic_tunes().test[:12]] + [training[7].transpose(3)]
-    detector = CopyDetector(training, rhythm=False)
-    found = longest_shared_runs([melody(p) for p in asked], [melody(p) for p in training])
-    assert found == [detector.longest(piece).length for piece in asked]
-    assert found[-1] == len(training[7].notes())
+    training, asked = celtic_tunes().train[:60], [*celtic_tunes().test[:12], celtic_tunes().train[7]]
+    detector = CopyDetector([tune.piece for tune in training], rhythm=False)
+    found = longest_shared_runs([melody(tune.tokens) for tune in asked], [melody(tune.tokens) for tune in training])
+    assert found == [detector.longest(tune.piece.transpose(3)).length for tune in asked]
+    assert found[-1] == len(training[7].piece.notes())
