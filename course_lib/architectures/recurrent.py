@@ -181,7 +181,7 @@ class Generator(keras.Model):
     def call(self, inputs: tuple) -> object:
         """prompt int (n, steps), chance (n, steps), temperature (n, 1), kept int (n, 1) → int (n, steps)."""
         prompt, chance, temperature, kept = inputs
-        n, steps = ops.shape(prompt)[0], prompt.shape[1]
+        n, steps = ops.shape(prompt)
         states = [layer.get_initial_state(n) for layer in self.chain if isinstance(layer, layers.RNN)]
         never = ops.convert_to_tensor(np.where(np.isin(np.arange(self.symbols), (PAD, START)), -1e9, 0.0), "float32")
 
@@ -201,7 +201,7 @@ class Generator(keras.Model):
             made = ops.slice_update(made, (0, t), number[:, None])
             return t + 1, made, ops.logical_or(ended, number == END), states
 
-        begun = ops.where(ops.arange(steps) == 0, prompt, PAD)
+        begun = ops.where(ops.arange(steps, dtype="int32") == 0, prompt, PAD)
         ended = ops.zeros_like(prompt[:, 0], dtype="bool")
         return ops.while_loop(going_on, draw, (1, begun, ended, states))[1]
 

@@ -143,6 +143,13 @@ def test_draws_follow_the_distribution() -> None:
     assert set(few.tolist()) == set(np.argsort(-logits)[:2].tolist())
 
 
+@pytest.mark.parametrize("jit", [True, False])
+def test_one_generator_takes_any_number_and_length(jit: bool) -> None:
+    generator = Generator(model_of("GRU"), jit)
+    for n, longest in ((1, 9), (2, 9), (2, 14), (1, 6), (3, 20)):
+        assert generator.generate(n, [START, 4], longest=longest).shape == (n, longest)
+
+
 def test_one_seed_one_tune() -> None:
     generator = Generator(model_of("GRU"), jit=False)
     one, again, other = (generator.generate(5, longest=30, seed=seed) for seed in (1, 1, 2))
