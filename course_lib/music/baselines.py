@@ -1,14 +1,22 @@
-"""Harmonising without a network: what a learned model has to beat.
+"""Without a network: what a learned model has to beat.
 
-Arrays here are sounding MIDI pitches, int (windows, time_steps, voices), soprano first. Each function learns from
-``train`` and answers for ``sopranos`` (windows, time_steps) with (windows, time_steps, voices − 1): the lower voices.
+*Harmonising.* Arrays are sounding MIDI pitches, int (windows, time_steps, voices), soprano first. Each function learns
+from ``train`` and answers for ``sopranos`` (windows, time_steps) with (windows, time_steps, voices − 1), the lower
+voices.
+
+*Composing.* ``chord_chain`` is a Markov chain of beats.
+
+*Reconstructing.* ``nearest_window`` copies the most similar window; ``PrincipalComponents`` is the best linear code.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
+
+from course_lib.music.piece import Piece
 
 PITCHES = 128
 
@@ -68,3 +76,85 @@ def nearest_neighbour(
             if agreeing.max() > best[i]:
                 best[i], answer[i] = agreeing.max(), moved[agreeing.argmax(), :, 1:]
     return answer
+
+
+def nearest_window(train: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """For each of the wanted windows the training window that agrees with it in most cells.
+
+    train, wanted: int (windows, time_steps, voices), for instance sounding pitches; a cell is one voice in one step.
+    Returns int (wanted,): indices into ``train``; of several equally near, the first. Notebook: 03.
+    """
+    rows = train.reshape(len(train), -1)
+    return np.array([(rows == one.ravel()).sum(1).argmax() for one in wanted])
+
+
+class PrincipalComponents:
+    """The linear autoencoder with the least squared error: code = (x − mean) Vᵀ, x ≈ mean + code V.
+
+    x: float (examples, inputs). size: numbers in a code. seed: where the search begins.
+
+    V (size, inputs) is found by subspace iteration: a random start is multiplied by XᵀX ``passes`` times, which leaves
+    the directions of greatest variance. Raises ValueError when size is not within 1..min(x.shape).
+    Halko, Martinsson & Tropp 2011, arXiv:0909.4061. Notebook: 03.
+    """
+
+    def __init__(self, x: np.ndarray, size: int, passes: int = 6, seed: int = 0) -> None:
+        if not 1 <= size <= min(x.shape):
+            raise ValueError(f"size is {size}; {x.shape[0]} examples of {x.shape[1]} numbers allow 1..{min(x.shape)}.")
+        self.mean = x.mean(0, dtype=np.float32)
+        # A few directions more than asked for make the last ones exact, too.
+        basis = np.random.default_rng(seed).normal(size=(x.shape[1], min(size + 16, *x.shape))).astype(np.float32)
+        for _ in range(passes):
+            basis = np.linalg.qr(basis)[0]
+            basis = self._moved_back(x, self._moved(x, basis))
+        basis = np.linalg.qr(basis)[0]
+        seen = self._moved(x, basis)
+        within = np.linalg.eigh(seen.T @ seen)[1][:, ::-1]
+        self.components = (basis @ within).T[:size]
+
+    def _moved(self, x: np.ndarray, basis: np.ndarray) -> np.ndarray:
+        """(x − mean) basis, without a copy of x."""
+        return x @ basis - self.mean @ basis
+
+    def _moved_back(self, x: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        return x.T @ seen - np.outer(self.mean, seen.sum(0))
+
+    def encode(self, x: np.ndarray) -> np.ndarray:
+        """(examples, inputs) → (examples, size)."""
+        return (x - self.mean) @ self.components.T
+
+    def decode(self, code: np.ndarray) -> np.ndarray:
+        """(examples, size) → (examples, inputs)."""
+        return self.mean + code @ self.components
+
+
+def chord_chain(train: Sequence[Piece], count: int, seed: int = 0) -> list[Piece]:
+    """A Markov chain of beats: each next beat is one that followed the same chord somewhere in the training windows.
+
+    train: windows of one length and grid. The chord is what sounds in the last step of a beat; a beat starts on a
+    multiple of a quarter note. Each of the ``count`` pieces begins with the first beat of a training window, is as
+    long as a window, and is cut off when a chord was never followed by anything, to begin again.
+    Source: Hiller & Isaacson (1957) used such chains. Notebook: 04.
+    """
+    rng = np.random.default_rng(seed)
+    beat = train[0].steps_per_quarter
+    follows: dict[bytes, list[tuple[int, int]]] = {}
+    for index, piece in enumerate(train):
+        for step in range(beat, len(piece), beat):
+            follows.setdefault(piece.pitch[step - 1].tobytes(), []).append((index, step))
+    made: list[Piece] = []
+    while len(made) < count:
+        beats = [(int(rng.integers(len(train))), 0)]
+        while len(beats) < len(train[0]) // beat:
+            index, step = beats[-1]
+            choices = follows.get(train[index].pitch[step + beat - 1].tobytes())
+            if not choices:
+                break
+            beats.append(choices[rng.integers(len(choices))])
+        else:
+            pitch, onset = (
+                np.concatenate([getattr(train[index], name)[step : step + beat] for index, step in beats])
+                for name in ("pitch", "onset")
+            )
+            made.append(replace(train[0], pitch=pitch, onset=onset, title="Markov chain", key=None, fermata=None))
+    return made
