@@ -24,6 +24,9 @@ from course_lib.music.piece import MODES, MusicError, Piece
 STEPS_PER_QUARTER = 24
 """Time steps in a quarter note of ``tokens_to_piece``: enough for triplets of sixteenths and for dotted ones."""
 
+TEMPI = {(2, 4): 80, (2, 2): 160, (4, 4): 140, (6, 8): 150, (9, 8): 150, (12, 8): 150, (3, 8): 90}
+"""Quarters per minute at which tunes in these metres are played here, as for dancing; others at 120."""
+
 MODE_TOKENS = {f"K:C{mode[:3]}": mode for mode in MODES}
 PITCH = re.compile(r"(\^\^|\^|=|__|_|)([A-Ga-g])(,*|'*)")
 _METRE = re.compile(r"M:(\d+)/(\d+)")
@@ -248,9 +251,11 @@ def tokens_to_abc(tokens: Sequence[str], title: str = "", number: int = 1) -> st
     """
     check_tokens(tokens)
     metre, key, *body = tokens
+    time = metre_in(tokens)
     text = "".join(f" {t} " if is_bar_line(t) else t for t in body).strip()
     text = re.sub(r"(:\||\|\||::) ", r"\1\n", text)
-    return f"X:{number}\nT:{title}\n{metre}\nL:{default_unit(metre_in(tokens))}\n{key}\n{text}\n"
+    fields = f"{metre}\nL:{default_unit(time)}\nQ:1/4={TEMPI.get(time, 120)}\n{key}"
+    return f"X:{number}\nT:{title}\n{fields}\n{text}\n"
 
 
 def tokens_to_piece(tokens: Sequence[str], title: str = "") -> Piece:

@@ -27,11 +27,13 @@ def test_a_known_tune() -> None:
     assert tune.abc.splitlines()[2:] == [
         "M:2/2",
         "L:1/8",
+        "Q:1/4=160",
         "K:Cmaj",
         "dc | e2e2e2dc | e2e2e2c'2 | e2e2e2dc | dcded2cd | e2e2fedc | d2e2c'2bc' | d'2c'bc'2ba | g2e2e2 ::",
         "ef | g2e2c'2e2 | g2g2g2a2 | g2fec'2bc' | d'2d2d2cd | e2e2fedc | d2e2c'2bc' | d'2c'bc'2ba | g2e2e2 :|",
     ]
-    assert (tune.piece.key, tune.piece.time_signature, tune.piece.pickup) == ("C major", (2, 2), 24)
+    piece = tune.piece
+    assert (piece.key, piece.time_signature, piece.pickup, piece.tempo) == ("C major", (2, 2), 24, 160)
 
 
 def test_every_tune_is_a_piece() -> None:
