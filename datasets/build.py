@@ -20,6 +20,8 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+from build_tunes import tunes  # noqa: E402 (beside this file)
+
 from course_lib.music.keys import estimate_key  # noqa: E402 (found through the line above)
 from course_lib.music.piece import Note, Piece  # noqa: E402
 
@@ -209,16 +211,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=HERE, help="folder to write into (default: beside this file)")
     out = parser.parse_args().out
-    arrays, rows = chorales()
+    for name, build in (("chorales", chorales), ("celtic", tunes)):
+        write(out / name, *build())
+
+
+def write(place: Path, arrays: dict[str, np.ndarray], rows: list[dict[str, object]]) -> None:
+    """Writes ``place``.npz and ``place``.csv, whole or not at all."""
     # Not compressed: compressed bytes depend on the version of zlib.
-    np.savez(out / "chorales.part.npz", **arrays)
-    with open(out / "chorales.part.csv", "w", encoding="utf-8", newline="") as file:
+    np.savez(place.with_name(f"{place.name}.part.npz"), **arrays)
+    with open(place.with_name(f"{place.name}.part.csv"), "w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, rows[0], lineterminator="\n")
         table.writeheader()
         table.writerows(rows)
-    for name in ("chorales.npz", "chorales.csv"):
-        target = out / name
-        target.with_suffix(f".part{target.suffix}").replace(target)
+    for suffix in (".npz", ".csv"):
+        target = place.with_suffix(suffix)
+        place.with_name(f"{place.name}.part{suffix}").replace(target)
         print(f"{target}: {target.stat().st_size / 1000:.0f} kB")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import benchmarks.__main__ as program
-from benchmarks import chorales, explorer, listen, minibach, sound, start
+from benchmarks import chorales, explorer, listen, minibach, sound, start, tunes
 from benchmarks._measure import SLOWING, Row, blas, in_turn, own_process, quantity, script
 from benchmarks.peers.numpy_minibach import Minibach
 from tests.browser.lab import chromium_path
@@ -30,7 +30,7 @@ def batch() -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_every_benchmark_is_found_by_its_name() -> None:
-    assert set(program.NAMES) >= {"chorales", "explorer", "listen", "minibach", "sound", "start"}
+    assert set(program.NAMES) >= {"chorales", "explorer", "listen", "minibach", "sound", "start", "tunes"}
 
 
 def test_chorales() -> None:
@@ -44,6 +44,15 @@ def test_chorales() -> None:
 
 def test_sound() -> None:
     assert names(sound.run(every=200)) == ["synthesize", "mp3", "both"]
+
+
+@pytest.mark.slow
+def test_tunes() -> None:
+    assert names(tunes.run(repeats=1, tokens=2)) == [
+        "model.predict on 40 tokens, a token",
+        "Generator, a tune of 200 tokens, a token",
+        "model.predict / Generator",
+    ]
 
 
 def test_start() -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from course_lib.music.abc_tokens import Vocabulary, tokens_to_abc, tokens_to_piece
 from course_lib.music.piece import MusicError, Piece
 
 DATASETS = Path(__file__).resolve().parents[2] / "datasets"
@@ -30,12 +31,7 @@ def chorales() -> Split:
     Chorales on one tune, in any key, are on one side of the split. About the data: datasets/README.md.
     Raises MusicError when the data file is missing or broken. Notebook: 00.
     """
-    path = DATASETS / "chorales.npz"
-    try:
-        with np.load(path) as file:
-            data = {name: file[name] for name in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise MusicError(f"{path} cannot be read ({error}). Rebuild it: python datasets/build.py") from error
+    data = _load("chorales.npz")
     ends = np.cumsum(data["steps"], dtype=int)
     pitch = data["pitch"].astype(np.int16)
     onset = np.unpackbits(data["onset"], count=pitch.size).astype(bool).reshape(pitch.shape)
@@ -54,6 +50,74 @@ def chorales() -> Split:
         )
         sides[data["split"][i]].append(piece)
     return Split(*(tuple(sides[name]) for name in Split._fields))
+
+
+def _load(name: str) -> dict[str, np.ndarray]:
+    """The arrays of a data file. Raises MusicError when it is missing or broken."""
+    path = DATASETS / name
+    try:
+        with np.load(path) as file:
+            return {array: file[array] for array in file.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise MusicError(f"{path} cannot be read ({error}). Rebuild it: python datasets/build.py") from error
+
+
+COLLECTIONS = (
+    "James Aird: A Selection of Scotch, English, Irish and Foreign Airs",
+    "Francis O'Neill: Music of Ireland",
+    "Ryan's Mammoth Collection",
+)
+
+
+class Tune(NamedTuple):
+    """A tune as tokens (course_lib.music.abc_tokens), on the root C.
+
+    tokens: metre, mode, then notes and bar lines. title, collection: as printed. family: the same number for variants
+    of one tune.
+    """
+
+    tokens: tuple[str, ...]
+    title: str
+    collection: str
+    family: int
+
+    @property
+    def abc(self) -> str:
+        """The tune in ABC notation."""
+        return tokens_to_abc(self.tokens, self.title)
+
+    @property
+    def piece(self) -> Piece:
+        """The tune as it sounds, repeats as written."""
+        return tokens_to_piece(self.tokens, self.title)
+
+
+class Tunes(NamedTuple):
+    """Tunes for training, for choosing between models, for the one final measurement; and the vocabulary of all."""
+
+    train: tuple[Tune, ...]
+    valid: tuple[Tune, ...]
+    test: tuple[Tune, ...]
+    vocabulary: Vocabulary
+
+
+@cache
+def celtic_tunes() -> Tunes:
+    """4,082 dances and airs from three printed collections, as tokens on the root C.
+
+    Variants of one tune, in any key, are on one side of the split. About the data: datasets/README.md.
+    Raises MusicError when the data file is missing or broken. Notebook: 05.
+    """
+    data = _load("celtic.npz")
+    vocabulary = Vocabulary(tuple(data["vocabulary"].tolist()))
+    titles = data["titles"].tobytes().decode().split("\n")
+    words = data["vocabulary"].astype(object)[data["tokens"]]
+    sides: dict[str, list[Tune]] = {"train": [], "valid": [], "test": []}
+    parts = np.split(words, np.cumsum(data["length"], dtype=int)[:-1])
+    facts = zip(data["collection"].tolist(), data["family"].tolist(), data["split"].tolist(), strict=True)
+    for tokens, title, (collection, family, split) in zip(parts, titles, facts, strict=True):
+        sides[split].append(Tune(tuple(tokens.tolist()), title, COLLECTIONS[collection], family))
+    return Tunes(*(tuple(sides[name]) for name in ("train", "valid", "test")), vocabulary)
 
 
 def windows(

@@ -25,7 +25,7 @@ MAX_TUNES = 10_000
 MAX_LETTERS = 200_000  # of one tune
 
 # Every repetition is bounded or cannot overlap with what follows it, so that no text takes more than linear time.
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r"""
       (?P<skip>"[^"\n]*"|\{[^}\n]{0,500}\}|%[^\n]*|&[^|\n]*|^\+:[^\n]*)  # chord names, grace notes, comments, overlays
     | !(?P<decoration>[^!\n]{0,50})!
@@ -146,13 +146,13 @@ class _Voice:
         """A field that changes key, metre, unit length or transposition from here on."""
         value = value.split("%")[0].strip()
         if kind == "M":
-            self.metre = _metre(value)
+            self.metre = metre_of(value)
         elif kind == "L":
             over, _, under = value.partition("/")
             if re.fullmatch(r"[1-9]\d{0,2}", over.strip()) and re.fullmatch(r"[1-9]\d{0,3}", under.strip() or "1"):
                 self.unit = 4 * int(over) / int(under or 1)
         elif kind == "K":
-            self.key, self.signature = _key(value)
+            self.key, self.signature = key_and_signature(value)
             self.altered = {}
         if kind in "KV":
             for octaves in re.findall(r"octave=(-?\d)\b", value):
@@ -219,7 +219,7 @@ def abc_raw(tune: str) -> Raw:
         voice(value)
     now = next(iter(voices.values()), None) or voice("1")
     metres = 0
-    for token in _TOKEN.finditer(tune, head.end()):
+    for token in TOKEN.finditer(tune, head.end()):
         kind = token.lastgroup
         part = token.groupdict()
         if part["inline"] or part["field"]:
@@ -227,7 +227,7 @@ def abc_raw(tune: str) -> Raw:
             if name == "V":
                 now = voice(value)
             elif name in "MLK":
-                metres += name == "M" and _metre(value) != common.metre
+                metres += name == "M" and metre_of(value) != common.metre
                 now.field(name, value)
         elif kind == "decoration":
             now.fermata |= part["decoration"] == "fermata"
@@ -288,7 +288,7 @@ def _finish(raw: Raw, voice: _Voice) -> None:
     raw.parts.append(Part(voice.name, [notes]))
 
 
-def _metre(value: str) -> tuple[int, int] | None:
+def metre_of(value: str) -> tuple[int, int] | None:
     """``6/8``, ``C``, ``C|``, ``2+3/8``; None for ``none`` and what is no metre."""
     value = value.split("%")[0].strip()
     if value in ("C", "C|"):
@@ -297,7 +297,7 @@ def _metre(value: str) -> tuple[int, int] | None:
     return (sum(int(n) for n in match[1].split("+")), int(match[2])) if match else None
 
 
-def _key(value: str) -> tuple[str | None, dict[str, int]]:
+def key_and_signature(value: str) -> tuple[str | None, dict[str, int]]:
     """Key and the alteration of each letter, of ``Gm``, ``D mixolydian``, ``Hp``, ``none``, ``D =c ^g`` …"""
     match = _KEY.match(value)
     key = None
