@@ -195,7 +195,7 @@ class Explorer(anywidget.AnyWidget):
             "plane": {name: getattr(self._plane, name).tolist() for name in ("origin", "x", "y")},
             "axes": list(self._plane.names),
             "ranges": ranges.tolist(),
-            "ends": [[name, value.tolist()] for name, value in self._ends],
+            "ends": [[name, value.round(5).tolist()] for name, value in self._ends],  # short: a saved page holds them
             "caption": self._caption,
             "file": file_name(self._title),
             **self._map(len(self._codes)),
