@@ -1,7 +1,8 @@
 """Without a network: what a learned model has to beat.
 
-*Harmonising.* Arrays are sounding MIDI pitches, int (windows, time_steps, voices), soprano first. Each function learns
-from ``train`` and answers for ``sopranos`` (windows, time_steps) with (windows, time_steps, voices − 1): the lower voices.
+*Harmonising.* Arrays are sounding MIDI pitches, int (windows, time_steps, voices), soprano first. Each function
+learns from ``train`` and answers for ``sopranos`` (windows, time_steps) with the lower voices,
+(windows, time_steps, voices − 1).
 
 *Reconstructing.* ``nearest_window`` copies the most similar window; ``PrincipalComponents`` is the best linear code.
 """
