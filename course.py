@@ -266,6 +266,7 @@ def lab(arguments: argparse.Namespace, others: list[str]) -> NoReturn:
         "--ServerApp.websocket_ping_timeout=30000",  # its default is longer than the interval, and warns of it
         "--LabApp.log_level=WARN",
         f"--ServerApp.root_dir={ROOT}",
+        "--ServerApp.kernel_websocket_connection_class=course_lib.lab.PromptConnection",
         "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb",
         *(["--no-browser"] if arguments.no_browser else []),
         *([f"--port={arguments.port}"] if arguments.port else []),

@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
     for name in chosen.names or NAMES:
         print(f"\nmeasuring {name} …", file=sys.stderr, flush=True)
         results[name] = list(about[name].run(**(about[name].QUICK if chosen.quick else {})))
-        columns = ["", "median", "quartiles", "repeats", "target", ""]
+        columns = ["", "median (or percentile)", "quartiles", "repeats", "target", ""]
         print(table([row.cells for row in results[name]], columns, f"\n{name}: {about[name].__doc__.splitlines()[0]}"))
         sys.stdout.flush()
     where["busy with other work"] = {"before, per cent": before, "after, per cent": (after := busy())}

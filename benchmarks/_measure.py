@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from multiprocessing import get_context
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 import psutil
@@ -30,7 +29,7 @@ PACKAGES = ("numpy", "keras", "tensorflow", "tensorflow-cpu", "torch", "music21"
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a result: a median, its quartiles, how often it was measured, and one target or none."""
+    """One line of a result: the samples' median, or a percentile, with quartiles, number, and one target or none."""
 
     what: str
     samples: list[float]
@@ -38,11 +37,12 @@ class Row:
     at_least: float | None = None
     at_most: float | None = None
     note: str = ""
+    percentile: float = 50
 
     @property
-    def median(self) -> float:
-        """The median of the samples, in ``unit``."""
-        return float(median(self.samples))
+    def value(self) -> float:
+        """What the row states, in ``unit``: so many per cent of the samples are at most that; by default the median."""
+        return float(np.quantile(self.samples, self.percentile / 100))
 
     @property
     def quartiles(self) -> tuple[float, float]:
@@ -52,10 +52,10 @@ class Row:
 
     @property
     def holds(self) -> bool | None:
-        """Whether the median reaches the target; None without one."""
+        """Whether the value reaches the target; None without one."""
         if self.at_least is None and self.at_most is None:
             return None
-        return self.median >= self.at_least if self.at_least is not None else self.median <= self.at_most
+        return self.value >= self.at_least if self.at_least is not None else self.value <= self.at_most
 
     @property
     def cells(self) -> list[str | int]:
@@ -66,11 +66,12 @@ class Row:
         if self.holds is not None:
             sign, target = ("≥", self.at_least) if self.at_least is not None else ("≤", self.at_most)
             verdict = f"{sign} {quantity(target, self.unit)}: {'holds' if self.holds else 'MISSED'}"
-        return [self.what, quantity(self.median, self.unit), spread, len(self.samples), verdict, self.note]
+        value = quantity(self.value, self.unit) + (f" ({self.percentile:g} %)" if self.percentile != 50 else "")
+        return [self.what, value, spread, len(self.samples), verdict, self.note]
 
     def as_json(self) -> dict[str, object]:
         """The row with all its samples."""
-        return asdict(self) | {"median": self.median, "quartiles": self.quartiles, "holds": self.holds}
+        return asdict(self) | {"value": self.value, "quartiles": self.quartiles, "holds": self.holds}
 
 
 def quantity(value: float, unit: str) -> str:
@@ -78,7 +79,7 @@ def quantity(value: float, unit: str) -> str:
     if unit == "s":
         factor, unit = (1, "s") if value >= 1 else (1e3, "ms") if value >= 1e-3 else (1e6, "µs")
         value *= factor
-    digits = max(0, 2 - int(np.floor(np.log10(value))))
+    digits = max(0, 2 - int(np.floor(np.log10(value)))) if value else 0
     return f"{value:,.{digits}f} {unit}"
 
 

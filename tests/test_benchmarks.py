@@ -5,13 +5,16 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 
 import benchmarks.__main__ as program
-from benchmarks import chorales, listen, minibach, sound, start
+from benchmarks import chorales, explorer, listen, minibach, sound, start
 from benchmarks._measure import SLOWING, Row, blas, in_turn, own_process, quantity, script
 from benchmarks.peers.numpy_minibach import Minibach
+from tests.browser.lab import chromium_path
+from tests.browser.test_explorer import SOURCE
 
 
 def names(rows: Iterator[Row]) -> list[str]:
@@ -27,7 +30,7 @@ def batch() -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_every_benchmark_is_found_by_its_name() -> None:
-    assert set(program.NAMES) >= {"chorales", "listen", "minibach", "sound", "start"}
+    assert set(program.NAMES) >= {"chorales", "explorer", "listen", "minibach", "sound", "start"}
 
 
 def test_chorales() -> None:
@@ -56,6 +59,41 @@ def test_listen() -> None:
     parts = ["first", "again", "MusicXML", "engraving, with its MusicXML", "synthesis", "MP3"]
     wanted = [f"{length}: {part}" for length in ("four bars", "a whole chorale") for part in parts]
     assert names(listen.run(repeats=1)) == wanted
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("lab")
+def test_explorer(monkeypatch: pytest.MonkeyPatch) -> None:
+    if chromium_path() is None:
+        pytest.skip("no Chromium")
+    before, last = explorer.lesson()
+    assert "Explorer(" not in before.source and "explorer = Explorer(" in last.source
+    monkeypatch.setattr(explorer, "lesson", lambda: [nbformat.v4.new_code_cell(SOURCE + "explorer")])
+    assert names(explorer.run(moves=10)) == [
+        "lesson 04: pointer move → roll on the screen",
+        "pointer move → new sound",
+        "decode",
+        "packing of the roll",
+        "transfer, both ways",
+        "drawing",
+        "synthesis",
+        "encoding as FLAC",
+        "transfer of the sound, both ways",
+        "the browser decodes and begins it",
+    ]
+
+
+def test_a_move_is_answered_by_a_later_one() -> None:
+    answers = [{"moved": 10, "drawn": 40}, {"moved": 30, "drawn": 60, "heard": 100}, {"moved": 50, "drawn": 90}]
+    assert explorer.latencies([10, 20, 30], answers, "drawn") == pytest.approx([0.03, 0.04, 0.03])
+    assert explorer.latencies([10, 20], answers, "heard") == pytest.approx([0.09, 0.08])
+
+
+def test_without_chromium_the_explorer_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr("tests.browser.lab.chromium_path", lambda: None)
+    assert list(explorer.run()) == [] and "no Chromium" in capsys.readouterr().err
 
 
 def test_minibach(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,14 +182,26 @@ def test_a_slow_machine_ends_the_turns_after_three() -> None:
     ],
 )
 def test_a_target_is_held_by_the_median(row: Row, holds: bool | None) -> None:
-    assert row.median == 2 and row.quartiles == (1.5, 3.5)
+    assert row.value == 2 and row.quartiles == (1.5, 3.5)
     assert row.holds is holds
     assert ("MISSED" in row.cells[4]) is (holds is False)
 
 
+def test_a_row_may_state_a_percentile() -> None:
+    row = Row("r", [float(n) for n in range(101)], "ms", at_most=95, percentile=95)
+    assert row.value == 95 and row.holds and row.cells[1] == "95.0 ms (95 %)" and row.as_json()["value"] == 95
+    assert not Row("r", row.samples, at_most=94, percentile=95).holds
+
+
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
-    [(2.345, "s", "2.35 s"), (0.0123, "s", "12.3 ms"), (4e-6, "s", "4.00 µs"), (1234.5, "×", "1,234 ×")],
+    [
+        (2.345, "s", "2.35 s"),
+        (0.0123, "s", "12.3 ms"),
+        (4e-6, "s", "4.00 µs"),
+        (1234.5, "×", "1,234 ×"),
+        (0.0, "s", "0 µs"),
+    ],
 )
 def test_quantities(value: float, unit: str, text: str) -> None:
     assert quantity(value, unit) == text
@@ -169,7 +219,7 @@ def test_a_process_of_its_own_lacks_what_slows_numpy(monkeypatch: pytest.MonkeyP
 
 def test_the_kernels_of_the_fair_numpy_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in SLOWING:
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name, raising=False)  # the machine itself may set them
     fair = blas()
     monkeypatch.setenv(SLOWING[0], "Prescott")
     assert blas() == f"{fair}; OPENBLAS_CORETYPE, set here, is kept from it"

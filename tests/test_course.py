@@ -344,6 +344,7 @@ def test_lab_opens_the_first_notebook(course: ModuleType, handed: list) -> None:
     assert {"--no-browser", "--port=8899", "--ServerApp.token=abc", f"--ServerApp.root_dir={course.ROOT}"} <= set(
         command
     )
+    assert "--ServerApp.kernel_websocket_connection_class=course_lib.lab.PromptConnection" in command
 
 
 def test_test_passes_its_arguments_on(course: ModuleType, handed: list) -> None:

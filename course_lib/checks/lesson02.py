@@ -6,19 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from course_lib.checks.feedback import Feedback, unsolved
+from course_lib.checks.feedback import Feedback, tried, unsolved
 from course_lib.music.datasets import chorales, windows
 from course_lib.music.encodings import MINIBACH_RANGES
 from course_lib.music.metrics import parallel_fifths, parallel_octaves
 from course_lib.music.piece import Piece, note_name
-
-
-def _tried(function: Callable, *arguments: object) -> tuple[object, str]:
-    """What the function returns, and what went wrong, in words (empty if nothing)."""
-    try:
-        return function(*arguments), ""
-    except Exception as error:  # whatever a reader's code raises is shown to the reader
-        return None, f"It stopped with {type(error).__name__}: {error}"
 
 
 def check_1(weights: object) -> Feedback:
@@ -43,7 +35,7 @@ def check_1(weights: object) -> Feedback:
 def check_2(accuracy: Callable[[np.ndarray, np.ndarray], float]) -> Feedback:
     """Accuracy on beats only."""
     real = np.random.default_rng(0).integers(40, 70, (6, 64, 3))
-    perfect, problem = _tried(accuracy, real, real)
+    perfect, problem = tried(accuracy, real, real)
     if problem:
         return Feedback(False, problem)
     if unsolved(perfect):
@@ -71,7 +63,7 @@ def check_2(accuracy: Callable[[np.ndarray, np.ndarray], float]) -> Feedback:
 def check_3(split: Callable[[list[str]], tuple[np.ndarray, np.ndarray]]) -> Feedback:
     """A split that keeps chorales together."""
     titles = [f"chorale {i // 20}" for i in range(1000)]
-    result, problem = _tried(split, titles)
+    result, problem = tried(split, titles)
     if problem:
         return Feedback(False, problem)
     if unsolved(result) or not isinstance(result, tuple) or len(result) != 2:
@@ -98,7 +90,7 @@ def check_3(split: Callable[[list[str]], tuple[np.ndarray, np.ndarray]]) -> Feed
 def check_4(all_zero: Callable[[int, tuple[int, ...]], float]) -> Feedback:
     """Binary accuracy of an answer of only zeros."""
     for steps, sizes in ((64, (21, 21, 28)), (1, (2,)), (10, (5, 5))):
-        got, problem = _tried(all_zero, steps, sizes)
+        got, problem = tried(all_zero, steps, sizes)
         if problem:
             return Feedback(False, problem)
         if unsolved(got):
@@ -118,7 +110,7 @@ def check_5(harmony: Callable[[Piece], Piece]) -> Feedback:
     low, high = np.array(MINIBACH_RANGES).T
     melodies = [w.select(0) for w in windows(chorales().train)[3::400] if w.pitch[:, 0].min() >= 62]
     for melody in melodies:
-        made, problem = _tried(harmony, melody)
+        made, problem = tried(harmony, melody)
         where = f"For the melody of {melody.title}: "
         if problem:
             return Feedback(False, where + problem)

@@ -1,8 +1,10 @@
 """Without a network: what a learned model has to beat.
 
-*Harmonising.* Arrays are sounding MIDI pitches, int (windows, time_steps, voices), soprano first. Each function
-learns from ``train`` and answers for ``sopranos`` (windows, time_steps) with the lower voices,
-(windows, time_steps, voices − 1).
+*Harmonising.* Arrays are sounding MIDI pitches, int (windows, time_steps, voices), soprano first. Each function learns
+from ``train`` and answers for ``sopranos`` (windows, time_steps) with (windows, time_steps, voices − 1), the lower
+voices.
+
+*Composing.* ``chord_chain`` is a Markov chain of beats.
 
 *Reconstructing.* ``nearest_window`` copies the most similar window; ``PrincipalComponents`` is the best linear code.
 """
@@ -10,8 +12,11 @@ learns from ``train`` and answers for ``sopranos`` (windows, time_steps) with th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
+
+from course_lib.music.piece import Piece
 
 PITCHES = 128
 
@@ -121,3 +126,35 @@ class PrincipalComponents:
     def decode(self, code: np.ndarray) -> np.ndarray:
         """(examples, size) → (examples, inputs)."""
         return self.mean + code @ self.components
+
+
+def chord_chain(train: Sequence[Piece], count: int, seed: int = 0) -> list[Piece]:
+    """A Markov chain of beats: each next beat is one that followed the same chord somewhere in the training windows.
+
+    train: windows of one length and grid. The chord is what sounds in the last step of a beat; a beat starts on a
+    multiple of a quarter note. Each of the ``count`` pieces begins with the first beat of a training window, is as
+    long as a window, and is cut off when a chord was never followed by anything, to begin again.
+    Source: Hiller & Isaacson (1957) used such chains. Notebook: 04.
+    """
+    rng = np.random.default_rng(seed)
+    beat = train[0].steps_per_quarter
+    follows: dict[bytes, list[tuple[int, int]]] = {}
+    for index, piece in enumerate(train):
+        for step in range(beat, len(piece), beat):
+            follows.setdefault(piece.pitch[step - 1].tobytes(), []).append((index, step))
+    made: list[Piece] = []
+    while len(made) < count:
+        beats = [(int(rng.integers(len(train))), 0)]
+        while len(beats) < len(train[0]) // beat:
+            index, step = beats[-1]
+            choices = follows.get(train[index].pitch[step + beat - 1].tobytes())
+            if not choices:
+                break
+            beats.append(choices[rng.integers(len(choices))])
+        else:
+            pitch, onset = (
+                np.concatenate([getattr(train[index], name)[step : step + beat] for index, step in beats])
+                for name in ("pitch", "onset")
+            )
+            made.append(replace(train[0], pitch=pitch, onset=onset, title="Markov chain", key=None, fermata=None))
+    return made

@@ -7,7 +7,7 @@ comes back is ``piece.struck()``, and equal to ``piece`` where no voice starts w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -79,10 +79,12 @@ class OneHot:
 
     def encode(self, piece: Piece) -> np.ndarray:
         """float32 (time_steps, width): the voices' one-hot vectors side by side. Raises as ``symbols``."""
-        symbols = self.symbols(piece)
-        tensor = np.zeros((len(piece), self.width), np.float32)
-        np.put_along_axis(tensor, symbols + np.cumsum((0, *self.sizes[:-1])), 1, axis=1)
-        return tensor
+        return self.one_hot(self.symbols(piece)).astype(np.float32)
+
+    def one_hot(self, symbols: np.ndarray) -> np.ndarray:
+        """bool (..., width): the symbols (..., voices) of ``symbols`` as one-hot vectors side by side."""
+        firsts = np.cumsum((0, *self.sizes[:-1]))
+        return np.eye(self.width, dtype=bool)[np.asarray(symbols) + firsts].any(axis=-2)
 
     def split(self, tensor: np.ndarray) -> list[np.ndarray]:
         """The last axis cut into one part a voice: list of (..., sizes[v])."""
@@ -111,6 +113,30 @@ class OneHot:
                     sounding = low + symbol if symbol < hold else REST
                 pitch[step, voice] = sounding
         return _like(pitch, onset, like)
+
+
+def transposed(
+    pieces: Sequence[Piece], encoding: OneHot, semitones: Iterable[int] = (0,)
+) -> tuple[np.ndarray, np.ndarray]:
+    """Windows of one length in several keys, one-hot: those that have no rest and stay within the ranges.
+
+    Notes that were held from before a window are struck at its first step. Returns bool (windows, time_steps, width)
+    and int32 (windows, time_steps, voices): the same as symbols. In the order of ``semitones``, then of ``pieces``.
+    Raises MusicError when no window is left. Notebook: 03.
+    """
+    low, high = np.array(encoding.ranges).T
+    pitch, onset = (np.stack(arrays) for arrays in zip(*((p.pitch, p.onset) for p in pieces), strict=True))
+    onset = onset.copy()
+    onset[:, 0] = True
+    kept = []
+    for shift in semitones:
+        moved = pitch.astype(int) + shift
+        fits = ((moved >= low) & (moved <= high) & (pitch != REST)).all(axis=(1, 2))
+        kept.append(np.where(onset, moved - low, high - low + 1)[fits])
+    symbols = np.concatenate(kept).astype(np.int32)
+    if not len(symbols):
+        raise MusicError(f"none of {len(pieces)} windows is without rests and within {encoding.ranges}. Widen ranges=.")
+    return encoding.one_hot(symbols), symbols
 
 
 @dataclass(frozen=True)

@@ -46,26 +46,39 @@ def synthesize(piece: Piece, instruments: str | int | Sequence[str | int] | None
     The sound lasts ``piece.seconds`` and one second more. Its mean power is -18 dB of full scale, so that pieces
     are equally loud, and its peak -1 dB at most. Raises MusicError for an unknown instrument or above ``LONGEST``.
     """
-    import midirenderer
-    import soundfile
-
     if piece.seconds > LONGEST:
         raise MusicError(
             f"the piece lasts {piece.seconds:.0f} s; sound is made for up to {LONGEST:.0f} s. "
             "Take a part of it with piece.window(start, length)."
         )
-    rendered = midirenderer.render_wave_from(_font(), _score_for_players(piece, _programs(piece, instruments)))
-    stereo, rate = soundfile.read(io.BytesIO(rendered), dtype="float32", always_2d=True)
-    samples = _fewer_samples((stereo[:, 0] + stereo[:, 1]) / 2, rate // SAMPLE_RATE)
-    samples = samples[: round((piece.seconds + _TAIL) * SAMPLE_RATE)]
+    samples = rendered(piece, programs(piece, instruments))
     fade = round(_FADE * SAMPLE_RATE)
     samples[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
-    return _level(samples), SAMPLE_RATE
+    return level(samples), SAMPLE_RATE
+
+
+def rendered(piece: Piece, numbers: Sequence[int]) -> np.ndarray:
+    """What the sound font gives for a piece: float32 (samples,), mono, ``piece.seconds`` and one second, not levelled.
+
+    numbers: a General MIDI number for each voice, as from ``programs``.
+    """
+    import midirenderer
+    import soundfile
+
+    wave = midirenderer.render_wave_from(_font(), _score_for_players(piece, numbers))
+    stereo, rate = soundfile.read(io.BytesIO(wave), dtype="float32", always_2d=True)
+    samples = _fewer_samples((stereo[:, 0] + stereo[:, 1]) / 2, rate // SAMPLE_RATE)
+    return samples[: round((piece.seconds + _TAIL) * SAMPLE_RATE)]
 
 
 def mp3(samples: np.ndarray, sample_rate: int) -> bytes:
     """Samples as MP3 of about 25 kbit a second (variable rate, no gap at either end)."""
     return _encoded(samples, sample_rate, format="MP3", bitrate_mode="VARIABLE", compression_level=0.8)
+
+
+def flac(samples: np.ndarray, sample_rate: int) -> bytes:
+    """Samples as FLAC, 16 bits: six times the size of MP3, in a twentieth of the time."""
+    return _encoded(samples, sample_rate, format="FLAC", subtype="PCM_16")
 
 
 def wav(samples: np.ndarray, sample_rate: int) -> bytes:
@@ -102,7 +115,7 @@ def _font() -> bytes:
     return (Path(spec.origin).parent / "TimGM6mb.sf2").read_bytes()
 
 
-def _programs(piece: Piece, instruments: str | int | Sequence[str | int] | None) -> list[int]:
+def programs(piece: Piece, instruments: str | int | Sequence[str | int] | None) -> list[int]:
     """A General MIDI number for each voice."""
     count = len(piece.voices)
     if instruments is None:
@@ -121,12 +134,12 @@ def _programs(piece: Piece, instruments: str | int | Sequence[str | int] | None)
     return [INSTRUMENTS.get(name, name) for name in chosen]  # type: ignore[misc]
 
 
-def _score_for_players(piece: Piece, programs: list[int]) -> bytes:
+def _score_for_players(piece: Piece, numbers: Sequence[int]) -> bytes:
     """The MIDI file with an instrument for each voice and silence at the end."""
     import mido
 
     file = mido.MidiFile(file=io.BytesIO(midi_bytes(piece)))
-    for track, program in zip(file.tracks[1:], programs, strict=True):  # the first track holds the facts
+    for track, program in zip(file.tracks[1:], numbers, strict=True):  # the first track holds the facts
         channel = next((message.channel for message in track if message.type == "note_on"), None)
         if channel is not None:
             track.insert(0, mido.Message("program_change", channel=channel, program=program))
@@ -144,7 +157,7 @@ def _fewer_samples(samples: np.ndarray, factor: int) -> np.ndarray:
     return (np.fft.irfft(spectrum, count) / factor).astype(np.float32)
 
 
-def _level(samples: np.ndarray) -> np.ndarray:
+def level(samples: np.ndarray) -> np.ndarray:
     """Samples at the common loudness. Silence stays silent."""
     block = SAMPLE_RATE // 10
     power = np.square(np.pad(samples, (0, -len(samples) % block)).reshape(-1, block)).mean(axis=1)

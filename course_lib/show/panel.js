@@ -1,4 +1,4 @@
-// The player of listen() and of Player: sound, cursor in the roll, keyboard. One source for both.
+// The player of listen(), of Player and of the explorer: sound, cursor in the roll, keyboard. One source for all.
 
 const PLAY = "M7 4v16l13-8z", PAUSE = "M6 4h4v16H6zM14 4h4v16h-4z";
 
@@ -7,7 +7,13 @@ const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seco
 const TRANSPORT = `<button type="button" title="Play or pause (space)"><svg viewBox="0 0 24 24" aria-hidden="true"><path/></svg>
 </button><input type="range" min="0" step="any"><output></output>`;
 
-function mountTake(take, bytes) {
+const sound = () => (window.courseSound ??= new AudioContext()); // one for all that sounds on the page
+
+const COARSE = 0.14; // seconds by which the slider may be behind the cursor: at each frame it would take half the time
+const FADE = 0.012; // seconds in which a sound comes and goes, so that nothing clicks
+
+// bytes: the sound, where it does not stand in the page; a function gives an AudioBuffer. loop: until it is stopped.
+function mountTake(take, bytes, loop = false) {
   take.querySelector(".transport").innerHTML = TRANSPORT;
   const find = (selector) => take.querySelector(selector);
   const [button, icon, slider, shown] = ["button", "button path", "input", "output"].map(find);
@@ -16,21 +22,25 @@ function mountTake(take, bytes) {
   slider.max = seconds;
   slider.setAttribute("aria-label", `Position in ${take.getAttribute("aria-label")}`);
   for (const part of [button, slider]) part.dataset.lmSuppressShortcuts = "true"; // none of JupyterLab's keys here
-  let buffer, source, begun, at = 0, wanted = 0;
+  let buffer, source, begun, at = 0, wanted = 0, newest = 0, drawn = -1;
 
-  const sound = () => (window.courseSound ??= new AudioContext());
+  const within = (time) => (loop ? time % seconds : Math.min(time, seconds));
   const heard = () => sound().currentTime - begun - (sound().outputLatency || 0);
-  const now = () => Math.min(source ? Math.max(heard(), at) : at, seconds);
+  const now = () => within(source ? Math.max(heard(), at) : at);
+  const decode = (data) => (typeof data === "function" ? data() : sound().decodeAudioData(data ?? decoded(audio.src)));
 
   function draw() {
     const time = now(), place = (time + head) / span;
-    slider.value = time;
+    const x = place * grid.offsetWidth, seen = scroll.clientWidth, left = scroll.scrollLeft; // read first: one layout
+    if (source && Math.abs(x - drawn) < 1) return; // less than a pixel: this frame need not be painted
+    drawn = x;
     cursor.style.left = `${100 * place}%`;
+    if (x < left || x > left + 0.9 * seen) scroll.scrollLeft = x - 0.1 * seen;
+    if (source && Math.abs(time - slider.value) < COARSE) return;
+    slider.value = time;
     const number = Math.floor((time - pickup) / bar + 1e-6) + 1;
     shown.value = `${clock(time)} / ${clock(seconds)}`;
     slider.setAttribute("aria-valuetext", `${number < 1 ? "pickup" : `bar ${number}`}, ${shown.value}`);
-    const x = place * grid.offsetWidth, seen = scroll.clientWidth;
-    if (x < scroll.scrollLeft || x > scroll.scrollLeft + 0.9 * seen) scroll.scrollLeft = x - 0.1 * seen;
   }
 
   function follow() {
@@ -44,13 +54,35 @@ function mountTake(take, bytes) {
     wanted += 1;
     if (source) {
       at = now();
-      source.onended = null;
-      source.stop();
-      source = undefined;
+      hush();
     }
     icon.setAttribute("d", PLAY);
     button.setAttribute("aria-label", "Play");
     draw();
+  }
+
+  function hush() {
+    const time = sound().currentTime;
+    source.onended = null;
+    source.volume.gain.cancelScheduledValues(time).setTargetAtTime(0, time, FADE / 4);
+    source.stop(time + FADE);
+    source = undefined;
+  }
+
+  function start(ready, from) {
+    const time = sound().currentTime;
+    source = new AudioBufferSourceNode(sound(), { buffer: ready, loop, loopEnd: seconds });
+    source.volume = new GainNode(sound(), { gain: 0 });
+    source.volume.gain.setValueAtTime(0, time).linearRampToValueAtTime(1, time + FADE);
+    source.connect(source.volume).connect(sound().destination);
+    source.onended = () => {
+      stop();
+      at = 0;
+      draw();
+      take.dispatchEvent(new CustomEvent("listen-ended"));
+    };
+    begun = time - from;
+    source.start(0, from);
   }
 
   async function play(from = at) {
@@ -59,21 +91,26 @@ function mountTake(take, bytes) {
     icon.setAttribute("d", PAUSE);
     button.setAttribute("aria-label", "Pause");
     const mine = (wanted += 1);
-    buffer ??= sound().decodeAudioData(bytes ?? decoded(audio.src));
+    buffer ??= decode(bytes);
     const [ready] = await Promise.all([buffer, sound().resume()]);
     if (mine !== wanted) return; // stopped or sent elsewhere meanwhile
     at = from < seconds ? Math.max(from, 0) : 0;
-    source = new AudioBufferSourceNode(sound(), { buffer: ready });
-    source.connect(sound().destination);
-    source.onended = () => {
-      stop();
-      at = 0;
-      draw();
-      take.dispatchEvent(new CustomEvent("listen-ended"));
-    };
-    begun = sound().currentTime - at;
-    source.start(0, at);
+    start(ready, at);
     follow();
+  }
+
+  // Another sound of the same length instead of this one; what plays goes on in the middle of it.
+  async function renew(next) {
+    const mine = (newest += 1);
+    bytes = next;
+    if (!playing()) return (buffer = undefined);
+    const ready = await decode(next);
+    if (mine !== newest) return; // a newer one came meanwhile
+    buffer = ready;
+    if (!source) return playing() && play(at); // asked for, but not begun
+    const from = (sound().currentTime - begun) % seconds;
+    hush();
+    start(ready, from);
   }
 
   const playing = () => button.getAttribute("aria-label") === "Pause";
@@ -114,7 +151,7 @@ function mountTake(take, bytes) {
   document.addEventListener("listen-play", others);
   if (audio?.src) find(".sound").href = audio.src;
   stop();
-  return { play, stop, playing, now };
+  return { play, stop, playing, now, renew };
 }
 
 function decoded(url) {

@@ -83,7 +83,26 @@ def markup(pieces: Sequence[Piece], titles: Sequence[str], caption: str, sounds:
 
 
 def _take(piece: Piece, title: str, sound: bytes | None, span: float, pitches: tuple[int, int]) -> str:
-    """One piece with its player. span: seconds that the roll is wide; pitches: from where to where it goes."""
+    """One piece with its player, score and downloads."""
+    name, file = escape(title), file_name(title)
+    plain = f'<audio controls src="{data_url(sound, "audio/mpeg")}" aria-label="{name}"></audio>' if sound else ""
+    midi = data_url(midi_bytes(piece), "audio/midi")
+    xml = data_url(compressed_musicxml(piece), "application/vnd.recordare.musicxml")
+    more = f"""<div class="more"><details><summary {_OURS}>Score</summary>
+<div class="score" tabindex="0" role="region" aria-label="Score">{score(piece)}</div></details>
+<span>Save: <a {_OURS} class="sound" download="{file}.mp3">sound</a>,
+<a {_OURS} download="{file}.mid" href="{midi}">MIDI</a>,
+<a {_OURS} download="{file}.mxl" href="{xml}">MusicXML</a>
+</span></div>"""
+    return take(piece, title, span, pitches, plain, more)
+
+
+def take(piece: Piece, title: str, span: float, pitches: tuple[int, int], plain: str = "", more: str = "") -> str:
+    """The figure with the place for the player, the roll and the names of the voices.
+
+    span: seconds that the roll is wide; pitches: from where to where it goes. plain: HTML that plays where no
+    script runs; more: HTML below.
+    """
     step = piece.step_seconds
     time = {
         "seconds": piece.seconds,
@@ -93,17 +112,11 @@ def _take(piece: Piece, title: str, sound: bytes | None, span: float, pitches: t
         "head": roll.lead(piece) * step,
         "span": span,
     }
-    name, file = escape(title), re.sub(r"[^\w.]+", "-", title).strip("-.").lower()[:60] or "piece"
+    name = escape(title)
     legend = "".join(
         f'<span><i style="background:{roll.voice_colour(piece, voice)}"></i>{escape(text)}</span>'
         for voice, text in enumerate(piece.voices)
     )
-    plain = f'<audio controls src="{data_url(sound, "audio/mpeg")}" aria-label="{name}"></audio>' if sound else ""
-    midi = data_url(midi_bytes(piece), "audio/midi")
-    xml = data_url(_compressed(musicxml(piece)), "application/vnd.recordare.musicxml")
-    svg = engrave(piece)
-    least = round(0.7 * float(re.search(r'width="([\d.]+)', svg)[1]))  # pixels; on less, the score scrolls
-    score = f'<img alt="{escape(notation.alt_text(piece))}" style="max-width:max(100%,{least}px)" src="{svg_url(svg)}">'
     return f"""
 <figure class="take" role="group" aria-label="{name}" data-time="{escape(json.dumps(time))}">
 <figcaption class="name">{name}</figcaption>
@@ -111,13 +124,20 @@ def _take(piece: Piece, title: str, sound: bytes | None, span: float, pitches: t
 {plain}
 {_roll(piece, span, pitches)}
 <div class="legend">{legend}</div>
-<div class="more"><details><summary {_OURS}>Score</summary>
-<div class="score" tabindex="0" role="region" aria-label="Score">{score}</div></details>
-<span>Save: <a {_OURS} class="sound" download="{file}.mp3">sound</a>,
-<a {_OURS} download="{file}.mid" href="{midi}">MIDI</a>,
-<a {_OURS} download="{file}.mxl" href="{xml}">MusicXML</a>
-</span></div>
+{more}
 </figure>"""
+
+
+def score(piece: Piece) -> str:
+    """The engraved score as an image."""
+    svg = engrave(piece)
+    least = round(0.7 * float(re.search(r'width="([\d.]+)', svg)[1]))  # pixels; on less, the score scrolls
+    return f'<img alt="{escape(notation.alt_text(piece))}" style="max-width:max(100%,{least}px)" src="{svg_url(svg)}">'
+
+
+def file_name(title: str) -> str:
+    """A title as the name of a file, without its ending."""
+    return re.sub(r"[^\w.]+", "-", title).strip("-.").lower()[:60] or "piece"
 
 
 def _roll(piece: Piece, span: float, pitches: tuple[int, int]) -> str:
@@ -157,14 +177,14 @@ def _mark(edge: str, place: float, text: str) -> str:
     return f'<span style="{edge}:{100 * place:.2f}%" data-text="{text}"></span>'
 
 
-def _compressed(xml: str) -> bytes:
-    """MusicXML as .mxl, the format's own container: a tenth of the size. The same text gives the same bytes."""
+def compressed_musicxml(piece: Piece) -> bytes:
+    """MusicXML as .mxl, the format's own container: a tenth of the size. The same piece gives the same bytes."""
     container = (
         '<?xml version="1.0" encoding="UTF-8"?>'
         '<container><rootfiles><rootfile full-path="score.musicxml"/></rootfiles></container>'
     )
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in (("META-INF/container.xml", container), ("score.musicxml", xml)):
+        for name, text in (("META-INF/container.xml", container), ("score.musicxml", musicxml(piece))):
             archive.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)
     return out.getvalue()

@@ -11,6 +11,7 @@ import pytest
 from keras import layers, ops
 
 from course_lib import training
+from course_lib.architectures.autoregressive import autoregressive_decoder
 from course_lib.architectures.feedforward import VoiceCrossEntropy
 from course_lib.architectures.variational import VAE, Sampling, gaussian_kl
 
@@ -54,7 +55,10 @@ def flat(code: int = 2, decay: float = 0.0, **settings: object) -> VAE:
     return model
 
 
-MODELS = {"recurrent": (recurrent, phrases), "flat": (flat, lambda: phrases().reshape(32, -1))}
+MODELS = {
+    "recurrent": (recurrent, phrases),
+    "flat": (flat, lambda: phrases().reshape(32, -1)),
+}
 
 
 def values(model: VAE, x: np.ndarray, y: np.ndarray | None = None) -> dict:
@@ -342,6 +346,32 @@ out["stack"] = fit(deep, patterns(), epochs=1).history
 out["backend"] = keras.backend.backend()
 print(json.dumps(out))
 """
+
+
+def hearing(code: int = 2, **settings: object) -> VAE:
+    encoder = keras.Sequential([keras.Input((STEPS, sum(SIZES))), layers.Flatten(), layers.Dense(2 * code)])
+    model = VAE(encoder, autoregressive_decoder(code, STEPS, SIZES, 4, 8, 8, reach=2, dropout=0), **settings)
+    model.compile(keras.optimizers.Adam(0.02, name="adam"), VoiceCrossEntropy(SIZES), jit_compile=JIT)
+    return model
+
+
+def test_a_teacher_forced_decoder_is_shown_the_example(tmp_path: Path) -> None:
+    model, x = hearing(anneal=40), phrases()
+    assert model.teacher_forced and not recurrent().teacher_forced
+    output, mean, log_var = model(x)
+    assert output.shape == x.shape and mean.shape == log_var.shape == (32, 2)
+    before = model.elbo(x)
+    model.fit(x, epochs=30, verbose=0, batch_size=8)
+    assert model.elbo(x).value > before.value + 1
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    again.compile(loss=VoiceCrossEntropy(SIZES))
+    assert again.elbo(x, seed=3) == pytest.approx(model.elbo(x, seed=3), abs=1e-4)
+
+
+def test_a_decoder_that_hears_itself_does_not_decode_in_one_pass() -> None:
+    with pytest.raises(ValueError, match="AutoregressiveSampler"):
+        hearing().reconstruct(phrases())
 
 
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")

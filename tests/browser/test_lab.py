@@ -13,17 +13,14 @@ import pytest
 
 from course_lib.music.files import read_bytes
 from course_lib.music.piece import MusicError
+from tests.browser.lab import MINUTE, ROOT, Lab, open_notebook, run_all
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-    from tests.browser.conftest import Lab
-
 # One JupyterLab for this file, also where the tests run in several processes.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]
 
-ROOT = Path(__file__).resolve().parents[2]
-MINUTE = 60_000  # milliseconds
 LOCAL_SOCKET = re.compile(r"wss?://(localhost|127\.0\.0\.1|\[::1\])[:/]")
 
 
@@ -40,22 +37,6 @@ def page(browser_page: Page, request: pytest.FixtureRequest) -> Iterator[Page]:
         (ROOT / "results").mkdir(exist_ok=True)
         browser_page.screenshot(path=ROOT / "results" / f"{request.node.name}.png")
     assert [url for url in sockets if not LOCAL_SOCKET.match(url)] == []
-
-
-def open_notebook(page: Page, address: str) -> None:
-    """Opens it and waits until its kernel can work: a click on Run All before that is lost."""
-    page.goto(address)
-    page.locator(".jp-Notebook .jp-MarkdownOutput h1").first.wait_for()
-    # The round sign beside the kernel's name says "idle" too soon, while there is no kernel yet.
-    page.locator("#jp-main-statusbar").get_by_text(re.compile(r"Python 3.* \| Idle")).wait_for()
-
-
-def run_all(page: Page) -> None:
-    """Run All, from the menu, until the last cell is done."""
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status=busy]").wait_for()
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=8 * MINUTE)
 
 
 def saved(page: Page, path: Path) -> nbformat.NotebookNode:

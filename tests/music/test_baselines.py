@@ -3,11 +3,13 @@ import pytest
 
 from course_lib.music.baselines import (
     PrincipalComponents,
+    chord_chain,
     most_frequent,
     nearest_neighbour,
     nearest_window,
     soprano_table,
 )
+from course_lib.music.datasets import chorales, windows
 
 TRAIN = np.array([[[60, 55, 48], [62, 55, 47], [64, 55, 48], [60, 52, 48]]])
 
@@ -64,3 +66,14 @@ def test_all_components_lose_nothing_and_more_are_refused() -> None:
     for size in (0, 7):
         with pytest.raises(ValueError, match="allow 1..6"):
             PrincipalComponents(x, size)
+
+
+def test_the_chain_follows_chords_that_it_has_seen() -> None:
+    train = windows(chorales().train)[:200]
+    made = chord_chain(train, 5, seed=1)
+    assert made == chord_chain(train, 5, seed=1) != chord_chain(train, 5, seed=2)
+    heard = {(w.pitch[s - 1].tobytes(), w.pitch[s : s + 4].tobytes()) for w in train for s in range(4, len(w), 4)}
+    for piece in made:
+        assert len(piece) == 64
+        assert all((piece.pitch[s - 1].tobytes(), piece.pitch[s : s + 4].tobytes()) in heard for s in range(4, 64, 4))
+    assert not any((piece.pitch == w.pitch).all() for piece in made for w in train)

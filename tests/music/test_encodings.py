@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.music.datasets import chorales, windows
-from course_lib.music.encodings import MINIBACH_RANGES, OneHot, PianoRoll, Tokens
+from course_lib.music.encodings import MINIBACH_RANGES, OneHot, PianoRoll, Tokens, transposed
 from course_lib.music.piece import REST, MusicError, Piece, PitchOutOfRange, WrongVoices
 from tests.strategies import pieces
 
@@ -104,3 +104,22 @@ def test_rests_are_refused_without_a_symbol() -> None:
     silent = Piece(np.full((4, 4), REST), np.zeros((4, 4), bool))
     with pytest.raises(MusicError, match="rests at step 0.*rest=True"):
         OneHot().encode(silent)
+
+
+def test_windows_in_several_keys() -> None:
+    some = windows(chorales().valid)[:30]
+    encoding = OneHot()
+    tensor, symbols = transposed(some, encoding, (0, 2, -3))
+    wanted = []
+    for shift in (0, 2, -3):
+        for window in some:
+            try:
+                wanted.append(encoding.symbols(window.transpose(shift)))
+            except MusicError:
+                continue
+    assert 0 < len(wanted) < 3 * len(some)
+    assert (symbols == np.stack(wanted)).all() and symbols.dtype == np.int32
+    assert (tensor == encoding.one_hot(symbols)).all() and tensor.shape == (len(wanted), 64, 91)
+    assert encoding.decode(tensor[0]).pitch.tolist() == encoding.decode(encoding.encode(some[0])).pitch.tolist()
+    with pytest.raises(MusicError, match="none of 1 windows"):
+        transposed(some[:1], OneHot(((100, 101),) * 4))
