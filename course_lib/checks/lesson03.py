@@ -6,17 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from course_lib.checks.feedback import Feedback, unsolved
+from course_lib.checks.feedback import Feedback, tried, unsolved
 from course_lib.music.encodings import OneHot
 from course_lib.music.metrics import note_density, voice_crossings
-
-
-def _tried(function: Callable, *arguments: object) -> tuple[object, str]:
-    """What the function returns, and what went wrong, in words (empty if nothing)."""
-    try:
-        return function(*arguments), ""
-    except Exception as error:  # whatever a reader's code raises is shown to the reader
-        return None, f"Your function stopped with {type(error).__name__}: {error}"
 
 
 def check_1(answer: object) -> Feedback:
@@ -42,7 +34,7 @@ def check_2(vote: Callable[[np.ndarray, np.ndarray, int], np.ndarray]) -> Feedba
     near[0, 0, 0] = 61  # wrong where both others are right
     near[1, 1, 1] = 51
     near[2, 3, 0] = 67
-    made, problem = _tried(vote, near.copy(), window, 3)
+    made, problem = tried(vote, near.copy(), window, 3)
     if problem:
         return Feedback(False, problem)
     if unsolved(made):
@@ -56,12 +48,12 @@ def check_2(vote: Callable[[np.ndarray, np.ndarray, int], np.ndarray]) -> Feedba
             f"Three windows each have one wrong cell, a different one; k = 3. The vote is right in all "
             f"{window.size} cells, yours in {(made == window).sum()}. Is only the nearest one taken?",
         )
-    one, problem = _tried(vote, near.copy(), window, 1)
+    one, problem = tried(vote, near.copy(), window, 1)
     if problem:
         return Feedback(False, f"With k = 1: {problem}")
     if not np.array_equal(one, near[0]):
         return Feedback(False, "With k = 1 and three equally near windows, the first of them must come back.")
-    tied, problem = _tried(vote, np.stack([window + 1, window - 1]), window, 2)
+    tied, problem = tried(vote, np.stack([window + 1, window - 1]), window, 2)
     if problem:
         return Feedback(False, f"When two windows disagree: {problem}")
     if not np.array_equal(tied, window - 1):
@@ -73,7 +65,7 @@ def check_3(sparsity: Callable[[np.ndarray, float], float]) -> Feedback:
     """The KL price of a code."""
     code = np.column_stack([np.full(8, 0.05), np.full(8, 0.45)])
     for rho, example in ((0.25, code), (0.1, np.random.default_rng(0).uniform(0.05, 0.95, (50, 6)))):
-        got, problem = _tried(sparsity, example, rho)
+        got, problem = tried(sparsity, example, rho)
         if problem:
             return Feedback(False, problem)
         if unsolved(got) or not np.isscalar(got):
@@ -99,7 +91,7 @@ def check_4(gap: Callable[[np.ndarray], np.ndarray]) -> Feedback:
     """The mask that frees bars 2 and 3."""
     symbols = np.random.default_rng(0).integers(0, 21, (3, 64, 4))
     given = symbols.copy()
-    target, problem = _tried(gap, given)
+    target, problem = tried(gap, given)
     if problem:
         return Feedback(False, problem)
     if unsolved(target):
@@ -133,7 +125,7 @@ def check_5(
 ) -> Feedback:
     """A code whose piece is new, busy enough and in order."""
     encoding = OneHot()
-    code, problem = _tried(compose, decode, real_codes.copy())
+    code, problem = tried(compose, decode, real_codes.copy())
     if problem:
         return Feedback(False, problem)
     if unsolved(code):
