@@ -35,8 +35,8 @@ CELL_SECONDS = 300  # on a machine that is busy with something else; the whole n
 BYTES = 1_500_000
 SLIDES = {"slide", "subslide", "fragment", "skip", "notes"}
 FORMATS = {"text/plain", "text/html", "text/markdown", "application/vnd.jupyter.widget-view+json"}
-# What a lesson promises to leave in results/.
-LEAVES = {"02": {".mid", ".mp3", ".musicxml"}, "05": {".abc", ".mid", ".mp3"}}
+SCORE = {".mid", ".mp3", ".musicxml"}
+LEAVES = dict.fromkeys(("02", "03", "04"), SCORE) | {"05": {".abc", ".mid", ".mp3"}}  # what lessons leave in results/
 
 SHIPPED = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
 

@@ -60,14 +60,16 @@ class CodeSearch(keras.Model):
 class Gaussian:
     """How unusual a code is: weight · ½ (h − mean)ᵀ Σ⁻¹ (h − mean), for codes that look like those of real data.
 
-    codes: float (examples, size), from which mean and covariance Σ are taken. weight: in units of the loss.
+    codes: float (examples, size), from which mean and covariance Σ are taken; a thousandth of the mean variance is
+        added in every direction, so that numbers that never change do not weigh without end.
+    weight: in units of the loss.
     float (codes, size) → (codes,). Up to a constant −log of the density, in nats. Notebook: 03.
     """
 
     def __init__(self, codes: np.ndarray, weight: float = 1.0) -> None:
         self.mean = codes.mean(0).astype("float32")
-        covariance = np.cov(codes, rowvar=False) + 1e-6 * np.eye(codes.shape[1])
-        self.root = np.linalg.cholesky(covariance)
+        covariance = np.cov(codes, rowvar=False)
+        self.root = np.linalg.cholesky(covariance + 1e-3 * covariance.diagonal().mean() * np.eye(len(covariance)))
         self.weight, self.inverse = weight, np.linalg.inv(self.root).astype("float32")
 
     def __call__(self, code: object) -> object:
