@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 QUICK = {"moves": 40}
-LESSON = ROOT / "notebooks" / "04_variational_autoencoder.ipynb"
+LESSON = ROOT / "notebooks" / "drafts" / "04_variational_autoencoder.ipynb"
 
 KERNEL = ("decode", "roll", "synthesis", "encoding")  # what the kernel times itself, in this order
 PAUSE = 3  # seconds in which a person looks at it before the hand moves

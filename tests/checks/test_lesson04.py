@@ -11,7 +11,7 @@ import pytest
 
 from course_lib.checks import lesson04
 
-NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "04_variational_autoencoder.ipynb"
+NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "drafts" / "04_variational_autoencoder.ipynb"
 CHECKS = {f"{number}": getattr(lesson04, f"check_{number}") for number in range(1, 6)}
 
 
