@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ import nbformat
 from benchmarks._measure import ROOT, Row
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 QUICK = {"moves": 40}
 LESSON = ROOT / "notebooks" / "04_variational_autoencoder.ipynb"
@@ -74,15 +75,19 @@ def latencies(moves: list[float], answers: list[dict[str, float]], until: str) -
     return [min(a[until] for a in answers if a["moved"] >= move) / 1000 - move / 1000 for move in moves]
 
 
-def run(moves: int = 200, rate: float = 60) -> Iterator[Row]:
-    """moves: of the pointer, in one drag; rate: how many of them a second, 60 as from a mouse."""
+def run(moves: int = 200, rate: float = 60, browser: Browser | None = None) -> Iterator[Row]:
+    """moves: of the pointer, in one drag; rate: how many of them a second, 60 as from a mouse.
+
+    browser: one that runs already; without it the system's Chromium is started.
+    """
     from tests.browser.lab import MINUTE, chromium, chromium_path, jupyterlab, open_notebook, run_all
 
     path = chromium_path()
     if path is None or not find_spec("playwright"):
         print("no Chromium, or no Playwright (course.py test installs it): not measured", file=sys.stderr)
         return
-    with tempfile.TemporaryDirectory() as folder, jupyterlab(Path(folder)) as lab, chromium(path) as browser:
+    own = nullcontext(browser) if browser else chromium(path)
+    with tempfile.TemporaryDirectory() as folder, jupyterlab(Path(folder)) as lab, own as browser:
         cells = [nbformat.v4.new_markdown_cell("# Explorer"), *lesson()]
         kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
         nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab.home / "notebooks" / "moves.ipynb")
@@ -94,23 +99,24 @@ def run(moves: int = 200, rate: float = 60) -> Iterator[Row]:
         page.locator(".explorer .pad").scroll_into_view_if_needed()
         time.sleep(PAUSE)
         moved, answers = drag(page, moves, rate)
+        page.close()
     drawn = [answer for answer in answers if answer["moved"] >= moved[0]]
     heard = [answer for answer in drawn if "heard" in answer]
     at_95 = {"percentile": 95, "unit": "s"}
     yield Row("lesson 04: pointer move → roll on the screen", latencies(moved, answers, "drawn"), at_most=0.1, **at_95)
     yield Row("pointer move → new sound", latencies(moved, answers, "heard"), at_most=0.25, **at_95)
 
-    def own(what: str, of: list[dict[str, float]], name: str) -> Row:
+    def part(what: str, of: list[dict[str, float]], name: str) -> Row:
         return Row(what, [a[name] / 1000 for a in of])
 
     def between(of: list[dict[str, float]], start: str, end: str, less: tuple[str, ...] = ()) -> list[float]:
         return [(a[end] - a[start] - sum(a[name] for name in less)) / 1000 for a in of]
 
-    yield own("decode", drawn, "decode")
-    yield own("packing of the roll", drawn, "roll")
+    yield part("decode", drawn, "decode")
+    yield part("packing of the roll", drawn, "roll")
     yield Row("transfer, both ways", between(drawn, "sent", "rolled", KERNEL[:2]))
     yield Row("drawing", between(drawn, "rolled", "drawn"), note="to the end of the browser's next frame")
-    yield own("synthesis", heard, "synthesis")
-    yield own("encoding as FLAC", heard, "encoding")
+    yield part("synthesis", heard, "synthesis")
+    yield part("encoding as FLAC", heard, "encoding")
     yield Row("transfer of the sound, both ways", between(heard, "sent", "sounded", KERNEL))
     yield Row("the browser decodes and begins it", between(heard, "sounded", "heard"), note="with its output latency")

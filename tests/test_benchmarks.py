@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
 
@@ -13,8 +12,6 @@ import benchmarks.__main__ as program
 from benchmarks import chorales, explorer, listen, minibach, sound, start, tunes
 from benchmarks._measure import SLOWING, Row, blas, in_turn, own_process, quantity, script
 from benchmarks.peers.numpy_minibach import Minibach
-from tests.browser.lab import chromium_path
-from tests.browser.test_explorer import SOURCE
 
 
 def names(rows: Iterator[Row]) -> list[str]:
@@ -68,28 +65,6 @@ def test_listen() -> None:
     parts = ["first", "again", "MusicXML", "engraving, with its MusicXML", "synthesis", "MP3"]
     wanted = [f"{length}: {part}" for length in ("four bars", "a whole chorale") for part in parts]
     assert names(listen.run(repeats=1)) == wanted
-
-
-@pytest.mark.slow
-@pytest.mark.xdist_group("lab")
-def test_explorer(monkeypatch: pytest.MonkeyPatch) -> None:
-    if chromium_path() is None:
-        pytest.skip("no Chromium")
-    before, last = explorer.lesson()
-    assert "Explorer(" not in before.source and "explorer = Explorer(" in last.source
-    monkeypatch.setattr(explorer, "lesson", lambda: [nbformat.v4.new_code_cell(SOURCE + "explorer")])
-    assert names(explorer.run(moves=10)) == [
-        "lesson 04: pointer move → roll on the screen",
-        "pointer move → new sound",
-        "decode",
-        "packing of the roll",
-        "transfer, both ways",
-        "drawing",
-        "synthesis",
-        "encoding as FLAC",
-        "transfer of the sound, both ways",
-        "the browser decodes and begins it",
-    ]
 
 
 def test_a_move_is_answered_by_a_later_one() -> None:

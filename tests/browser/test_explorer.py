@@ -13,12 +13,13 @@ import pytest
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
+from benchmarks import explorer as benchmark
 from course_lib.music.files import read_bytes
 from course_lib.show.explorer import Decoder
 from tests.browser.lab import MINUTE, Lab, open_notebook, run_all
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]
 
@@ -307,3 +308,23 @@ def test_the_atlas_sounds_like_its_notes(browser_page: Page, exported: Path, dec
 
 def hertz(pitch: float) -> float:
     return 440 * 2 ** ((pitch - 69) / 12)
+
+
+def test_the_benchmark_of_its_latency(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, last = benchmark.lesson()
+    assert "Explorer(" not in before.source and "explorer = Explorer(" in last.source
+    monkeypatch.setattr(benchmark, "lesson", lambda: [nbformat.v4.new_code_cell(SOURCE + "explorer")])
+    rows = list(benchmark.run(moves=10, browser=browser))
+    assert all(row.samples and min(row.samples) > 0 for row in rows)
+    assert [row.what for row in rows] == [
+        "lesson 04: pointer move → roll on the screen",
+        "pointer move → new sound",
+        "decode",
+        "packing of the roll",
+        "transfer, both ways",
+        "drawing",
+        "synthesis",
+        "encoding as FLAC",
+        "transfer of the sound, both ways",
+        "the browser decodes and begins it",
+    ]
