@@ -167,3 +167,29 @@ def type_a_melody(page: Page) -> None:
     box.get_by_role("button", name="Harmonise").click()
     says.get_by_text(str(refusal.value)).wait_for()
     assert music(take) == harmonised
+
+
+def test_lstm(page: Page, lab: Lab) -> None:
+    """The temperature slider plays another tune; a typed beginning is kept; nonsense changes nothing."""
+    open_notebook(page, lab.address("lab/tree/notebooks/05_lstm.ipynb"))
+    run_all(page)
+    box = page.locator(".jp-OutputArea-output", has=page.get_by_text("temperature", exact=True))
+    take, says = box.locator(".take"), box.locator(".widget-html-content")
+    tunes = [music(take)]
+    for key in ("Home", "PageUp"):
+        box.locator(".widget-hslider", has_text="temperature").get_by_role("slider").focus()
+        page.keyboard.press(key)
+        tunes.append(music(take, other_than=tunes[-1]))
+        says.get_by_text(re.compile(r"\d+ of \d+ bars complete")).wait_for()
+    assert len(set(tunes)) == 3
+    take.get_by_role("button").click()
+    plays(page, take)
+
+    box.locator("textarea").fill("M:9/8\nK:Em\nB2 B e2 d BAG |")
+    typed = music(take, other_than=tunes[-1])
+    assert "9/8 time" in (take.locator(".roll img").get_attribute("alt") or "")
+    box.locator("textarea").fill("This is <b>no</b> tune.")
+    says.get_by_text("No tune this time").wait_for()
+    assert music(take) == typed
+    box.get_by_role("button", name="Another tune").click()
+    says.get_by_text("No tune this time").wait_for()

@@ -14,7 +14,7 @@ from course_lib.checks import lesson05
 from course_lib.music.datasets import celtic_tunes
 from course_lib.music.tune_form import complete_bars, is_aabb
 
-NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "drafts" / "05_lstm.ipynb"
+NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "05_lstm.ipynb"
 CHECKS = [getattr(lesson05, f"check_{number}") for number in range(1, 6)]
 
 JIG = "M:6/8 K:Cmaj c 2 d e f g | c 3 c 3 :: g 2 a b c' d' | c 3 c 3 :|".split()
