@@ -3,13 +3,14 @@
 import json
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import benchmarks.__main__ as program
-from benchmarks import chorales, explorer, listen, minibach, sound, start, tunes
+from benchmarks import chorales, explorer, listen, lstm, minibach, sound, start, tunes
 from benchmarks._measure import SLOWING, Row, blas, in_turn, own_process, quantity, script
 from benchmarks.peers.numpy_minibach import Minibach
 
@@ -27,7 +28,7 @@ def batch() -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_every_benchmark_is_found_by_its_name() -> None:
-    assert set(program.NAMES) >= {"chorales", "explorer", "listen", "minibach", "sound", "start", "tunes"}
+    assert set(program.NAMES) >= {"chorales", "explorer", "listen", "lstm", "minibach", "sound", "start", "tunes"}
 
 
 def test_chorales() -> None:
@@ -46,10 +47,30 @@ def test_sound() -> None:
 @pytest.mark.slow
 def test_tunes() -> None:
     assert names(tunes.run(repeats=1, tokens=2)) == [
-        "model.predict on 40 tokens, a token",
+        "model.predict on the tune so far, a token",
         "Generator, a tune of 200 tokens, a token",
         "model.predict / Generator",
     ]
+
+
+def test_lstm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lstm, "PEERS", lstm.PEERS[:1])
+    assert names(lstm.run(repeats=1, shapes=((2, 5), (3, 4)))) == [
+        "this library, a step of 2 × 5",
+        "this library, a step of 3 × 4",
+    ]
+
+
+def test_pytorchs_lstm_is_the_same() -> None:
+    if not find_spec("torch"):
+        pytest.skip("no PyTorch")
+    found = []
+    for peer in lstm.PEERS:
+        with own_process() as call:
+            found.append(call(lstm.losses, peer, (8, 20), 3))
+    assert found[1][0] == pytest.approx(found[0][0], rel=1e-5)
+    # Each cuts gradients in a way of its own: Keras weight by weight, PyTorch over all of them.
+    assert found[1] == pytest.approx(found[0], rel=0.02) and found[0][2] < found[0][0]
 
 
 def test_start() -> None:
