@@ -97,6 +97,8 @@ def longest_shared_runs(melodies: Sequence[np.ndarray], training: Sequence[np.nd
     melodies, training: as ``melody`` gives them. What ``CopyDetector(pieces, rhythm=False)`` finds one by one and with
     its place, for hundreds of tunes in seconds. 1 where not even one interval is shared.
     """
+    if not melodies:
+        return []
     text, _ = _joined(training, 1_000)
     asked, owner = _joined(melodies, 1_000_000_000)
     best = [1] * len(melodies)

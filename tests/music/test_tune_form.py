@@ -53,6 +53,7 @@ def test_real_tunes_have_complete_bars() -> None:
 def test_shared_runs_are_those_of_the_copy_detector() -> None:
     training, asked = celtic_tunes().train[:60], [*celtic_tunes().test[:12], celtic_tunes().train[7]]
     detector = CopyDetector([tune.piece for tune in training], rhythm=False)
+    assert longest_shared_runs([], [melody(tune.tokens) for tune in training]) == []
     found = longest_shared_runs([melody(tune.tokens) for tune in asked], [melody(tune.tokens) for tune in training])
     assert found == [detector.longest(tune.piece.transpose(3)).length for tune in asked]
     assert found[-1] == len(training[7].piece.notes())
