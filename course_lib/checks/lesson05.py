@@ -6,21 +6,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from course_lib.checks.feedback import Feedback, unsolved
+from course_lib.checks.feedback import Feedback, tried, unsolved
 from course_lib.music.abc_tokens import NotATune, check_tokens, is_note, metre_in, tokens_to_piece
 from course_lib.music.datasets import celtic_tunes
 from course_lib.music.tune_form import complete_bars, ends_on_tonic, is_aabb, longest_shared_runs, melody, sections
 
 LONGEST_RUN = 18
 """Notes in a row that a tune may share with one of the data: variants of one tune share more."""
-
-
-def _tried(function: Callable, *arguments: object) -> tuple[object, str]:
-    """What the function returns, and what went wrong, in words (empty if nothing)."""
-    try:
-        return function(*arguments), ""
-    except Exception as error:  # whatever a reader's code raises is shown to the reader
-        return None, f"It stopped with {type(error).__name__}: {error}"
 
 
 def check_1(parameters: object) -> Feedback:
@@ -46,7 +38,7 @@ def check_2(heated: Callable[[np.ndarray, float], np.ndarray]) -> Feedback:
     """The softmax with temperature."""
     logits = np.array([1.0, 3.0, 2.0, -1.0])
     for temperature in (1.0, 0.5, 2.0):
-        p, problem = _tried(heated, logits, temperature)
+        p, problem = tried(heated, logits, temperature)
         if problem:
             return Feedback(False, problem)
         if unsolved(p):
@@ -63,7 +55,7 @@ def check_2(heated: Callable[[np.ndarray, float], np.ndarray]) -> Feedback:
             )
     with np.errstate(all="ignore"):
         for large, temperature in ((logits + 1000, 1.0), (logits, 0.001)):
-            p, problem = _tried(heated, large, temperature)
+            p, problem = tried(heated, large, temperature)
             if problem or not np.isfinite(p).all():
                 return Feedback(
                     False,
@@ -79,7 +71,7 @@ def check_3(honest: Callable[[np.ndarray, np.ndarray], float]) -> Feedback:
     nats = np.where(targets == 0, 0.001, np.log(4))
     nats[1, 0] = np.log(8)
     wanted = float(np.exp(nats[targets != 0].mean()))
-    got, problem = _tried(honest, targets, nats)
+    got, problem = tried(honest, targets, nats)
     if problem:
         return Feedback(False, problem)
     if unsolved(got):
@@ -125,7 +117,7 @@ def check_4(write: Callable[[Callable, int], list[int]]) -> Feedback:
         (long_memory, 6, [1, 4, 5, 3, 4, 5], "Give next_logits all numbers so far, not only the last."),
     )
     for model, longest, wanted, hint in tests:
-        got, problem = _tried(write, model, longest)
+        got, problem = tried(write, model, longest)
         if problem:
             return Feedback(False, problem)
         if unsolved(got):
