@@ -86,8 +86,8 @@ def run(moves: int = 200, rate: float = 60, browser: Browser | None = None) -> I
     if path is None or not find_spec("playwright"):
         print("no Chromium, or no Playwright (course.py test installs it): not measured", file=sys.stderr)
         return
-    own = nullcontext(browser) if browser else chromium(path)
-    with tempfile.TemporaryDirectory() as folder, jupyterlab(Path(folder)) as lab, own as browser:
+    running = nullcontext(browser) if browser else chromium(path)
+    with tempfile.TemporaryDirectory() as folder, jupyterlab(Path(folder)) as lab, running as browser:
         cells = [nbformat.v4.new_markdown_cell("# Explorer"), *lesson()]
         kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
         nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab.home / "notebooks" / "moves.ipynb")

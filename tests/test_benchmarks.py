@@ -47,9 +47,11 @@ def test_sound() -> None:
 @pytest.mark.slow
 def test_tunes() -> None:
     assert names(tunes.run(repeats=1, tokens=2)) == [
+        "model.predict on the last 40, a token",
         "model.predict on the tune so far, a token",
-        "Generator, a tune of 200 tokens, a token",
-        "model.predict / Generator",
+        "Generator, a token",
+        "model.predict on the last 40 / Generator",
+        "model.predict on the tune so far / Generator",
     ]
 
 

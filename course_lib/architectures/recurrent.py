@@ -184,6 +184,7 @@ class Generator(keras.Model):
         n, steps = ops.shape(prompt)
         states = [layer.get_initial_state(n) for layer in self.chain if isinstance(layer, layers.RNN)]
         never = ops.convert_to_tensor(np.where(np.isin(np.arange(self.symbols), (PAD, START)), -1e9, 0.0), "float32")
+        any_symbol = ops.all(kept == self.symbols)
 
         def going_on(t: object, made: object, ended: object, states: list) -> object:
             return ops.logical_and(t < steps, ops.logical_not(ops.all(ended)))
@@ -191,9 +192,13 @@ class Generator(keras.Model):
         def draw(t: object, made: object, ended: object, states: list) -> tuple:
             logits, states = self.step(ops.take(made, t - 1, axis=1), states)
             logits = logits + never
-            least = ops.take_along_axis(ops.sort(logits, axis=-1), self.symbols - kept, axis=-1)
-            logits = ops.where(logits < least, -1e9, logits) / temperature
-            up_to = ops.cumsum(ops.softmax(logits, axis=-1), axis=-1)
+
+            def likeliest() -> object:
+                least = ops.take_along_axis(ops.sort(logits, axis=-1), self.symbols - kept, axis=-1)
+                return ops.where(logits < least, -1e9, logits)
+
+            chosen = ops.cond(any_symbol, lambda: logits, likeliest)  # sorting takes time in each step
+            up_to = ops.cumsum(ops.softmax(chosen / temperature, axis=-1), axis=-1)
             # The first symbol whose share of 0..1 reaches up to the number drawn.
             drawn = ops.sum(ops.cast(up_to <= ops.take(chance, t, axis=1)[:, None] * up_to[:, -1:], "int32"), axis=-1)
             given = ops.take(prompt, t, axis=1)
