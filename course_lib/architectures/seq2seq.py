@@ -1,13 +1,17 @@
 """From one sequence to another: an encoder reads, a decoder writes, and hears what it wrote.
 
-Sequences are whole numbers, as in ``recurrent``: PAD = 0 fills up, START = 1 begins, END = 2 ends. An *encoder* is any
-Keras model from a source, int (batch, steps), to what it has understood: one tensor, or several. A *decoder* is a
-Keras model of what was understood, the numbers said so far, and a state.
+Sequences are whole numbers, as in ``recurrent``: PAD = 0 fills up, START = 1 begins, END = 2 ends.
+
+An *encoder* is any Keras model from a source, int (batch, steps), to what it has understood: one tensor, or several.
+A *decoder* is any Keras model with the inputs [what was understood, the numbers said, states] and the outputs [logits,
+states afterwards], in which as many states go in as come out; all states are zeros at first. So the same decoder is
+trained on a whole sequence at once (``teacher_forced``) and writes one number after the other (``translate``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -15,66 +19,89 @@ from keras import layers, ops
 
 from course_lib.architectures.recurrent import END, PAD, START, OneHot
 
+CLOCK = 24
+"""Sines and cosines that say which step it is."""
 
-def teacher_decoder(code: int, symbols: int, units: int = 192, dropout: float = 0.2) -> keras.Model:
-    """A decoder that sees one code at every step, and the number said before it.
 
-    code: numbers in the code. symbols: how many numbers there are to say. units: of its GRU. dropout: share of units
-        that are silent while it trains.
+class Clock(layers.Layer):
+    """Which step is it? A sequence (batch, n, ...), steps done before it (batch, 1) → sines, cosines (batch, n, size).
 
-    Inputs: code z (batch, code), said int (batch, n), state (batch, units), zeros at first.
-    Outputs: logits (batch, n, symbols) of the number that follows each of ``said``, and the state after the last.
-
-        h_t = GRU([one_hot(y_{t−1}), z], h_{t−1}),   p(y_t | y_1 … y_{t−1}, z) = softmax(W h_t + b)
-
-    While it trains, ``said`` is START and then the *true* numbers, all at once: *teacher forcing*. When it writes,
-    n = 1: the number that it chose itself. Source: Cho et al., arXiv:1406.1078. Notebook: 10.
+    sin(t · 100^(−2i / size)) and the cosines of the same, i = 0 … size/2 − 1.
+    Source: Vaswani et al., arXiv:1706.03762 (there with 10,000). Notebook: 10.
     """
-    z, said, state = keras.Input((code,)), keras.Input((None,), dtype="int32"), keras.Input((units,))
-    heard = OneHot(symbols)(said)
-    x = layers.Concatenate()([heard, Everywhere()([z, heard])])
-    h, after = layers.GRU(units, return_sequences=True, return_state=True)(x, initial_state=state)
-    return keras.Model([z, said, state], [layers.Dense(symbols)(layers.Dropout(dropout)(h)), after])
+
+    def __init__(self, size: int = CLOCK, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.size = size
+
+    def call(self, sequence: object, done: object) -> object:
+        t = done + ops.arange(ops.shape(sequence)[1], dtype="float32")
+        angle = t[..., None] * ops.power(100.0, -2 * ops.arange(self.size // 2, dtype="float32") / self.size)
+        return ops.concatenate([ops.sin(angle), ops.cos(angle)], axis=-1)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "size": self.size}
 
 
-def reader(steps: int, symbols: int, units: int = 96, dropout: float = 0.2) -> keras.Model:
-    """An encoder that keeps what it understood at *every* step: a bidirectional GRU.
+def teacher_decoder(code: int, symbols: int, units: int = 192, dropout: float = 0.1) -> keras.Model:
+    """A decoder that sees one code z at every step, and the number said before it.
 
-    int (batch, steps) → memory (batch, steps, 2 · units), and real (batch, steps): 1, or 0 where there is padding.
-    Source: Bahdanau et al., arXiv:1409.0473. Notebook: 10.
+    code: numbers in z. symbols: how many numbers there are to say. units: of its GRU. dropout: share of units that
+        are silent while it trains.
+
+    Inputs: z (batch, code), said int (batch, n); states: h (batch, units), steps done (batch, 1).
+    Outputs: logits (batch, n, symbols) of the number that follows each one said; the states after the last.
+
+        h_t = GRU([one_hot(y_{t−1}), clock(t), z], h_{t−1}),   p(y_t | y_1 … y_{t−1}, z) = softmax(W h_t + b)
+
+    Source: Cho et al., arXiv:1406.1078, without their maxout layer, with a clock. Notebook: 10.
+    """
+    z, said = keras.Input((code,)), keras.Input((None,), dtype="int32")
+    state, done = keras.Input((units,)), keras.Input((1,))
+    heard = layers.Concatenate()([OneHot(symbols)(said), Clock()(said, done), Everywhere()(z, said)])
+    h, after = layers.GRU(units, return_sequences=True, return_state=True)(heard, initial_state=state)
+    logits = layers.Dense(symbols)(layers.Dropout(dropout)(h))
+    return keras.Model([z, said, state, done], [logits, after, Count()(said, done)])
+
+
+def reader(steps: int, symbols: int, units: int = 96, dropout: float = 0.1) -> keras.Model:
+    """An encoder that keeps what it understood at *every* step: a GRU in each direction, and the number of the step.
+
+    int (batch, steps) → memory (batch, steps, 2 · units + CLOCK), and real (batch, steps): 1, or 0 for padding.
+    Source: Bahdanau et al., arXiv:1409.0473, without the clock. Notebook: 10.
     """
     sequence = keras.Input((steps,), dtype="int32")
     x = OneHot(symbols, masked=True)(sequence)
-    h = layers.Bidirectional(layers.GRU(units, return_sequences=True))(x)
-    return keras.Model(sequence, [layers.Dropout(dropout)(h), Real()(sequence)])
+    h = layers.Dropout(dropout)(layers.Bidirectional(layers.GRU(units, return_sequences=True))(x))
+    memory = layers.Concatenate()([h, Clock()(sequence, Nothing(1)(sequence))])
+    return keras.Model(sequence, [memory, Real()(sequence)])
 
 
 class Attention(layers.Layer):
     """Where to look: a weighted mean of the memory, with weights that add up to one.
 
-    units: in which query and memory are compared.
+    units: size d of the space in which query and memory are compared.
 
-    query (batch, n, q), memory (batch, m, d), real (batch, m), 0 where the memory is padding → the mean
-    (batch, n, d), and the weights (batch, n, m):
+    query (batch, n, q), memory (batch, m, k), real (batch, m), 0 where the memory is padding → the mean
+    (batch, n, k), and the weights (batch, n, m):
 
-        score_{tj} = vᵀ tanh(W q_t + U m_j),   a_t = softmax_j(score_t),   c_t = Σ_j a_{tj} m_j
+        score_{tj} = (W q_t) · (U m_j) / √d,   a_t = softmax_j(score_t),   c_t = Σ_j a_{tj} m_j
 
-    Source: Bahdanau et al., arXiv:1409.0473. Notebook: 10.
+    Sources: Bahdanau et al., arXiv:1409.0473, whose score is vᵀ tanh(W q_t + U m_j); the product: Luong et al.,
+    arXiv:1508.04025; √d: Vaswani et al., arXiv:1706.03762. Notebook: 10.
     """
 
     def __init__(self, units: int = 64, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.units = units
-        self.query, self.key, self.score = layers.Dense(units), layers.Dense(units, use_bias=False), layers.Dense(1)
+        self.asks, self.offers = layers.Dense(units), layers.Dense(units)
 
     def build(self, query_shape: Sequence, memory_shape: Sequence, real_shape: Sequence) -> None:
-        self.query.build(query_shape)
-        self.key.build(memory_shape)
-        self.score.build((None, self.units))
+        self.asks.build(query_shape)
+        self.offers.build(memory_shape)
 
     def call(self, query: object, memory: object, real: object) -> tuple:
-        asked, offered = self.query(query)[:, :, None], self.key(memory)[:, None]
-        score = self.score(ops.tanh(asked + offered))[..., 0]
+        score = ops.matmul(self.asks(query), ops.transpose(self.offers(memory), (0, 2, 1))) / self.units**0.5
         weights = ops.softmax(score - 1e9 * (1 - real[:, None]), axis=-1)
         return ops.matmul(weights, memory), weights
 
@@ -83,51 +110,151 @@ class Attention(layers.Layer):
 
 
 def attentive_decoder(
-    steps: int, memory: int, symbols: int, units: int = 192, aligned: int = 64, dropout: float = 0.2
+    steps: int, memory: int, symbols: int, units: int = 192, compared: int = 64, dropout: float = 0.1
 ) -> keras.Model:
     """A decoder that looks, at every step, where in the memory it wants.
 
-    steps, memory: shape of what ``reader`` gives. symbols, units, dropout: as in ``teacher_decoder``. aligned: units
+    steps, memory: shape of what ``reader`` gives. symbols, units, dropout: as in ``teacher_decoder``. compared: units
         of the ``Attention``.
 
-    Inputs: memory (batch, steps, memory), real (batch, steps), said int (batch, n), state (batch, units).
-    Outputs: logits (batch, n, symbols), the state after the last, and the weights (batch, n, steps).
+    Inputs: memory (batch, steps, memory), real (batch, steps), said int (batch, n); states as in ``teacher_decoder``.
+    Outputs: logits (batch, n, symbols), the states, and the weights (batch, n, steps).
 
-        h_t = GRU(one_hot(y_{t−1}), h_{t−1}),   c_t = Attention(h_t, memory),
-        p(y_t | …) = softmax(W tanh(V [h_t, c_t] + b) + d)
+        h_t = GRU([one_hot(y_{t−1}), clock(t)], h_{t−1}),   c_t = Attention([h_t, clock(t)], memory),
+        p(y_t | y_1 … y_{t−1}, x) = softmax(W tanh(V [h_t, c_t] + b) + d)
 
-    Sources: Bahdanau et al., arXiv:1409.0473; to look after the step and not before it: Luong et al.,
-    arXiv:1508.04025. Notebook: 10.
+    Sources: Bahdanau et al., arXiv:1409.0473; to look after the step, not before it: Luong et al., arXiv:1508.04025.
+    Notebook: 10.
     """
-    kept, real = keras.Input((steps, memory)), keras.Input((steps,))
-    said, state = keras.Input((None,), dtype="int32"), keras.Input((units,))
-    h, after = layers.GRU(units, return_sequences=True, return_state=True)(OneHot(symbols)(said), initial_state=state)
+    kept, real, said = keras.Input((steps, memory)), keras.Input((steps,)), keras.Input((None,), dtype="int32")
+    state, done = keras.Input((units,)), keras.Input((1,))
+    clock = Clock()(said, done)
+    heard = layers.Concatenate()([OneHot(symbols)(said), clock])
+    h, after = layers.GRU(units, return_sequences=True, return_state=True)(heard, initial_state=state)
     h = layers.Dropout(dropout)(h)
-    seen, weights = Attention(aligned)(h, kept, real)
+    seen, weights = Attention(compared)(layers.Concatenate()([h, clock]), kept, real)
     both = layers.Dense(units, activation="tanh")(layers.Concatenate()([h, seen]))
     logits = layers.Dense(symbols)(layers.Dropout(dropout)(both))
-    return keras.Model([kept, real, said, state], [logits, after, weights])
+    return keras.Model([kept, real, said, state, done], [logits, after, Count()(said, done), weights])
 
 
-@keras.saving.register_keras_serializable("course")
+def teacher_forced(encoder: keras.Model, decoder: keras.Model) -> keras.Model:
+    """Both as one network to train: [source int (batch, steps), said int (batch, n)] → logits (batch, n, symbols).
+
+    said: START, then the *true* numbers, see ``said_before``. The weights are shared with encoder and decoder.
+    Notebook: 10.
+    """
+    source, said = keras.Input(encoder.input_shape[1:], dtype="int32"), keras.Input((None,), dtype="int32")
+    understood = keras.tree.flatten(encoder(source))
+    states = [Nothing(state.shape[-1])(said) for state in decoder.inputs[len(understood) + 1 :]]
+    return keras.Model([source, said], decoder([*understood, said, *states])[0])
+
+
+def said_before(target: np.ndarray) -> np.ndarray:
+    """What the teacher says: int (n, steps), START, then the target without its last number. Notebook: 10."""
+    return np.concatenate([np.full((len(target), 1), START, target.dtype), target[:, :-1]], axis=1)
+
+
+class Written(NamedTuple):
+    """What ``translate`` wrote: numbers int32 (n, steps), with PAD behind each END; log p of each row, in nats (n,).
+
+    log p is the model's own, that of END included, whatever the temperature was.
+    """
+
+    numbers: np.ndarray
+    log_p: np.ndarray
+
+
+def translate(
+    encoder: keras.Model,
+    decoder: keras.Model,
+    source: np.ndarray,
+    beam: int = 1,
+    temperature: float = 0.0,
+    length: np.ndarray | None = None,
+    longest: int | None = None,
+    seed: int = 0,
+) -> Written:
+    """Writes an answer to each source, number by number, each in the light of those that it wrote itself.
+
+    source: int (n, steps). beam: how many unfinished answers are kept side by side; 1 is *greedy*: always the
+        likeliest number. temperature: above 0 draws, p(y) ∝ exp(logit / temperature), with ``seed``; then beam is 1.
+    length: int (n,), numbers before END in each answer; None: the model ends when it wants.
+    longest: numbers at most, END included; what is not over by then stays without END. None: as long as the source.
+
+    A beam keeps, of all answers one number longer, the ``beam`` likeliest; with as many as there are answers it finds
+    the likeliest of all. PAD and START are never written. Raises ValueError for a beam below 1, a temperature below 0,
+    a beam that draws, or lengths that do not fit. Source: Sutskever et al., arXiv:1409.3215. Notebook: 10.
+    """
+    source = np.asarray(source)
+    n, steps = len(source), longest or source.shape[1]
+    if beam < 1 or temperature < 0 or (beam > 1 and temperature > 0):
+        raise ValueError(f"beam {beam}, temperature {temperature}; draw with beam=1, or search with temperature=0.")
+    if length is not None and (np.shape(length) != (n,) or np.min(length) < 0 or np.max(length) >= steps):
+        raise ValueError(f"length {length}; it must be ({n},) numbers 0..{steps - 1}. Raise longest=.")
+    understood = [
+        np.repeat(np.asarray(part), beam, axis=0) for part in keras.tree.flatten(encoder.predict_on_batch(source))
+    ]
+    states = [np.zeros((n * beam, s.shape[-1]), np.float32) for s in decoder.inputs[len(understood) + 1 :]]
+    rng = np.random.default_rng(seed)
+    made = np.full((n, beam, steps), PAD, np.int32)
+    log_p = np.full((n, beam), -np.inf)
+    log_p[:, 0] = 0  # at first all answers of a beam are the same, empty one
+    said, over = np.full((n, beam), START, np.int32), np.zeros((n, beam), bool)
+    for t in range(steps):
+        outputs = decoder.predict_on_batch([*understood, said.reshape(-1, 1), *states])
+        logits = np.asarray(outputs[0])[:, 0].reshape(n, beam, -1).astype(float)
+        each = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
+        symbols = each.shape[-1]
+        may = np.ones((n, symbols), bool)
+        may[:, [PAD, START]] = False
+        if length is not None:
+            may = np.where((t == np.asarray(length))[:, None], np.arange(symbols) == END, may)
+            may[:, END] &= t >= np.asarray(length)
+        open_to = np.where(over[..., None], np.arange(symbols) == PAD, may[:, None])
+        each = np.where(over[..., None], 0.0, each)  # what is over stays as likely as it is
+        if temperature:
+            noise = rng.gumbel(size=each.shape)  # the largest of log p + noise is a draw from p
+            number = np.where(open_to, each / temperature + noise, -np.inf).argmax(-1)
+            parent = np.zeros((n, 1), int)
+            log_p = log_p + np.take_along_axis(each, number[..., None], -1)[..., 0]
+        else:
+            total = np.where(open_to, log_p[..., None] + each, -np.inf).reshape(n, -1)
+            best = np.argsort(-total, axis=1, kind="stable")[:, :beam]
+            log_p = np.take_along_axis(total, best, axis=1)
+            parent, number = best // symbols, best % symbols
+        made = np.take_along_axis(made, parent[..., None], axis=1)
+        made[..., t] = said = number.astype(np.int32)
+        over = np.take_along_axis(over, parent, axis=1) | (number == END)
+        row = (np.arange(n)[:, None] * beam + parent).ravel()
+        states = [np.asarray(state)[row] for state in outputs[1 : 1 + len(states)]]
+        if over[np.isfinite(log_p)].all():
+            break
+    return Written(made[:, 0], log_p[:, 0])
+
+
 class Everywhere(layers.Layer):
-    """The same vector at every step: (batch, d), and a sequence (batch, n, ...) → (batch, n, d). Notebook: 10."""
+    """The same vector at every step: (batch, d), a sequence (batch, n, ...) → (batch, n, d). Notebook: 10."""
 
-    def call(self, inputs: Sequence) -> object:
-        vector, sequence = inputs
+    def call(self, vector: object, sequence: object) -> object:
         return ops.repeat(vector[:, None], ops.shape(sequence)[1], axis=1)
 
 
-@keras.saving.register_keras_serializable("course")
+class Count(layers.Layer):
+    """Steps done after a sequence: (batch, n), done before it (batch, 1) → (batch, 1). Notebook: 10."""
+
+    def call(self, sequence: object, done: object) -> object:
+        return done + ops.cast(ops.shape(sequence)[1], done.dtype)
+
+
 class Real(layers.Layer):
-    """1 where a number is none of PAD: int (batch, steps) → float (batch, steps). Notebook: 10."""
+    """1 where a number is not PAD: int (batch, steps) → float (batch, steps). Notebook: 10."""
 
     def call(self, sequence: object) -> object:
         return ops.cast(ops.not_equal(sequence, PAD), "float32")
 
 
-@keras.saving.register_keras_serializable("course")
-class Still(layers.Layer):
+class Nothing(layers.Layer):
     """A state before anything was heard: (batch, ...) → zeros (batch, units). Notebook: 10."""
 
     def __init__(self, units: int, **kwargs: object) -> None:
@@ -141,21 +268,5 @@ class Still(layers.Layer):
         return {**super().get_config(), "units": self.units}
 
 
-def teacher_forced(encoder: keras.Model, decoder: keras.Model) -> keras.Model:
-    """The two as one network to train: [source int (batch, steps), said int (batch, n)] → logits (batch, n, symbols).
-
-    The encoder's and the decoder's weights are shared, not copied. Notebook: 10.
-    """
-    source, said = keras.Input(encoder.input_shape[1:], dtype="int32"), keras.Input((None,), dtype="int32")
-    understood = encoder(source)
-    understood = understood if isinstance(understood, list | tuple) else [understood]
-    state = Still(decoder.inputs[-1].shape[-1])(said)
-    return keras.Model([source, said], decoder([*understood, said, state])[0])
-
-
-def said_before(target: np.ndarray) -> np.ndarray:
-    """What a teacher says: int (n, steps), START and then the target without its last number. Notebook: 10."""
-    return np.concatenate([np.full((len(target), 1), START, target.dtype), target[:, :-1]], axis=1)
-
-
-keras.saving.register_keras_serializable("course")(Attention)
+for _layer in (Clock, Attention, Everywhere, Count, Real, Nothing):
+    keras.saving.register_keras_serializable("course")(_layer)
