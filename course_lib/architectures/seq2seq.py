@@ -23,24 +23,19 @@ CLOCK = 24
 """Sines and cosines that say which step it is."""
 
 
-class Clock(layers.Layer):
-    """Which step is it? A sequence (batch, n, ...), steps done before it (batch, 1) → sines, cosines (batch, n, size).
+def clock(said: object, done: object, size: int = CLOCK) -> tuple:
+    """Which step is it? Sines and cosines (batch, n, size) for each number of a sequence; steps done after it.
 
-    sin(t · 100^(−2i / size)) and the cosines of the same, i = 0 … size/2 − 1.
+    said: int (batch, n). done: steps done before it, float (batch, 1).
+
+        sin(t · 100^(−2i / size)) and the cosines of the same, i = 0 … size/2 − 1
+
     Source: Vaswani et al., arXiv:1706.03762 (there with 10,000). Notebook: 10.
     """
-
-    def __init__(self, size: int = CLOCK, **kwargs: object) -> None:
-        super().__init__(**kwargs)
-        self.size = size
-
-    def call(self, sequence: object, done: object) -> object:
-        t = done + ops.arange(ops.shape(sequence)[1], dtype="float32")
-        angle = t[..., None] * ops.power(100.0, -2 * ops.arange(self.size // 2, dtype="float32") / self.size)
-        return ops.concatenate([ops.sin(angle), ops.cos(angle)], axis=-1)
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "size": self.size}
+    one_each = ops.cast(ops.ones_like(said), "float32")
+    t = done + ops.cumsum(one_each, axis=1) - 1
+    angle = ops.expand_dims(t, -1) * (100.0 ** (-2 * np.arange(size // 2, dtype="float32") / size))
+    return ops.concatenate([ops.sin(angle), ops.cos(angle)], axis=-1), done + ops.sum(one_each, axis=1, keepdims=True)
 
 
 def teacher_decoder(code: int, symbols: int, units: int = 192, dropout: float = 0.1) -> keras.Model:
@@ -58,10 +53,12 @@ def teacher_decoder(code: int, symbols: int, units: int = 192, dropout: float = 
     """
     z, said = keras.Input((code,)), keras.Input((None,), dtype="int32")
     state, done = keras.Input((units,)), keras.Input((1,))
-    heard = layers.Concatenate()([OneHot(symbols)(said), Clock()(said, done), Everywhere()(z, said)])
+    time, done_after = clock(said, done)
+    z_everywhere = ops.zeros_like(time[..., :1]) + ops.expand_dims(z, 1)  # (batch, n, code)
+    heard = ops.concatenate([OneHot(symbols)(said), time, z_everywhere], axis=-1)
     h, after = layers.GRU(units, return_sequences=True, return_state=True)(heard, initial_state=state)
     logits = layers.Dense(symbols)(layers.Dropout(dropout)(h))
-    return keras.Model([z, said, state, done], [logits, after, Count()(said, done)])
+    return keras.Model([z, said, state, done], [logits, after, done_after])
 
 
 def reader(steps: int, symbols: int, units: int = 96, dropout: float = 0.1) -> keras.Model:
@@ -73,8 +70,9 @@ def reader(steps: int, symbols: int, units: int = 96, dropout: float = 0.1) -> k
     sequence = keras.Input((steps,), dtype="int32")
     x = OneHot(symbols, masked=True)(sequence)
     h = layers.Dropout(dropout)(layers.Bidirectional(layers.GRU(units, return_sequences=True))(x))
-    memory = layers.Concatenate()([h, Clock()(sequence, Nothing(1)(sequence))])
-    return keras.Model(sequence, [memory, Real()(sequence)])
+    time, _ = clock(sequence, 0.0)
+    real = ops.cast(ops.not_equal(sequence, PAD), "float32")
+    return keras.Model(sequence, [ops.concatenate([h, time], axis=-1), real])
 
 
 class Attention(layers.Layer):
@@ -128,14 +126,14 @@ def attentive_decoder(
     """
     kept, real, said = keras.Input((steps, memory)), keras.Input((steps,)), keras.Input((None,), dtype="int32")
     state, done = keras.Input((units,)), keras.Input((1,))
-    clock = Clock()(said, done)
-    heard = layers.Concatenate()([OneHot(symbols)(said), clock])
+    time, done_after = clock(said, done)
+    heard = ops.concatenate([OneHot(symbols)(said), time], axis=-1)
     h, after = layers.GRU(units, return_sequences=True, return_state=True)(heard, initial_state=state)
     h = layers.Dropout(dropout)(h)
-    seen, weights = Attention(compared)(layers.Concatenate()([h, clock]), kept, real)
-    both = layers.Dense(units, activation="tanh")(layers.Concatenate()([h, seen]))
+    seen, weights = Attention(compared)(ops.concatenate([h, time], axis=-1), kept, real)
+    both = layers.Dense(units, activation="tanh")(ops.concatenate([h, seen], axis=-1))
     logits = layers.Dense(symbols)(layers.Dropout(dropout)(both))
-    return keras.Model([kept, real, said, state, done], [logits, after, Count()(said, done), weights])
+    return keras.Model([kept, real, said, state, done], [logits, after, done_after, weights])
 
 
 def teacher_forced(encoder: keras.Model, decoder: keras.Model) -> keras.Model:
@@ -146,7 +144,8 @@ def teacher_forced(encoder: keras.Model, decoder: keras.Model) -> keras.Model:
     """
     source, said = keras.Input(encoder.input_shape[1:], dtype="int32"), keras.Input((None,), dtype="int32")
     understood = keras.tree.flatten(encoder(source))
-    states = [Nothing(state.shape[-1])(said) for state in decoder.inputs[len(understood) + 1 :]]
+    nothing = ops.cast(ops.zeros_like(said[:, :1]), "float32")  # the states before anything was heard
+    states = [ops.repeat(nothing, state.shape[-1], axis=1) for state in decoder.inputs[len(understood) + 1 :]]
     return keras.Model([source, said], decoder([*understood, said, *states])[0])
 
 
@@ -233,40 +232,4 @@ def translate(
     return Written(made[:, 0], log_p[:, 0])
 
 
-class Everywhere(layers.Layer):
-    """The same vector at every step: (batch, d), a sequence (batch, n, ...) → (batch, n, d). Notebook: 10."""
-
-    def call(self, vector: object, sequence: object) -> object:
-        return ops.repeat(vector[:, None], ops.shape(sequence)[1], axis=1)
-
-
-class Count(layers.Layer):
-    """Steps done after a sequence: (batch, n), done before it (batch, 1) → (batch, 1). Notebook: 10."""
-
-    def call(self, sequence: object, done: object) -> object:
-        return done + ops.cast(ops.shape(sequence)[1], done.dtype)
-
-
-class Real(layers.Layer):
-    """1 where a number is not PAD: int (batch, steps) → float (batch, steps). Notebook: 10."""
-
-    def call(self, sequence: object) -> object:
-        return ops.cast(ops.not_equal(sequence, PAD), "float32")
-
-
-class Nothing(layers.Layer):
-    """A state before anything was heard: (batch, ...) → zeros (batch, units). Notebook: 10."""
-
-    def __init__(self, units: int, **kwargs: object) -> None:
-        super().__init__(**kwargs)
-        self.units = units
-
-    def call(self, sequence: object) -> object:
-        return ops.zeros((ops.shape(sequence)[0], self.units))
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "units": self.units}
-
-
-for _layer in (Clock, Attention, Everywhere, Count, Real, Nothing):
-    keras.saving.register_keras_serializable("course")(_layer)
+keras.saving.register_keras_serializable("course")(Attention)

@@ -14,8 +14,8 @@ from course_lib.architectures.recurrent import END, PAD, START, TokenCrossEntrop
 from course_lib.architectures.seq2seq import (
     CLOCK,
     Attention,
-    Clock,
     attentive_decoder,
+    clock,
     reader,
     said_before,
     teacher_decoder,
@@ -104,10 +104,12 @@ def test_attention_is_a_weighted_mean() -> None:
 
 
 def test_the_clock_goes_on() -> None:
-    clock, whole = Clock(4), np.zeros((1, 5))
-    every = np.asarray(clock(whole, np.zeros((1, 1))))
+    every, done = map(np.asarray, clock(np.zeros((1, 5), np.int32), np.zeros((1, 1), np.float32), 4))
     np.testing.assert_allclose(every[0, 3], [np.sin(3), np.sin(0.3), np.cos(3), np.cos(0.3)], rtol=1e-5)
-    np.testing.assert_allclose(clock(whole[:, :2], np.full((1, 1), 3.0)), every[:, 3:], rtol=1e-5)
+    assert done.tolist() == [[5.0]]
+    later, done = map(np.asarray, clock(np.zeros((1, 2), np.int32), np.full((1, 1), 3.0, np.float32), 4))
+    np.testing.assert_allclose(later, every[:, 3:], rtol=1e-5)
+    assert done.tolist() == [[5.0]]
 
 
 @KINDS
