@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from course_lib.music.chords import moved, triads
 from course_lib.music.piece import REST, MusicError, Piece, PitchOutOfRange, WrongMetre, WrongVoices, note_name
 
 PAD, START, END, HOLD, SILENCE, FIRST = range(6)
@@ -130,7 +131,7 @@ SOPRANO, BASS = PhraseNumbers(57, 81), PhraseNumbers(36, 64)
 
 
 class Pairs(NamedTuple):
-    """Phrases as numbers, filled up with PAD: source and target int32 (phrases, LONGEST + 1)."""
+    """Phrases as numbers, filled up with PAD: source and target int32 (phrases, steps)."""
 
     source: np.ndarray
     target: np.ndarray
@@ -152,13 +153,36 @@ def pairs(found: Sequence[Piece], semitones: Iterable[int] = (0,), longest: int 
             if SOPRANO.fits(moved[:, 0]) and BASS.fits(moved[:, 1]):
                 there = piece.transpose(shift) if shift else piece
                 rows.append((SOPRANO.encode(there, 0), BASS.encode(there, 1)))
+    return _filled(rows, longest + 1, longest + 1)
+
+
+def chord_pairs(found: Sequence[Piece], semitones: Iterable[int] = (0,), longest: int = LONGEST) -> Pairs:
+    """Soprano and chords of phrases in all voices, in several keys: those that the soprano's range holds.
+
+    source int32 (phrases, longest + 1), as in ``pairs``. target int32 (phrases, longest // 2 + 1): for each quarter the
+    triad below the soprano (see ``chords.triads``), as its index in CHORDS + FIRST; SILENCE where nothing sounds; then
+    END, and PAD. Quarters are counted from the phrase's first note. In the order of ``pairs``. Raises MusicError where
+    none fits. Notebook: 10.
+    """
+    plain = [(piece.select(0), triads(replace(piece, pickup=0), GRID)) for piece in found]
+    rows: list[tuple[np.ndarray, np.ndarray]] = []
+    for shift in semitones:
+        for soprano, chord in plain:
+            if SOPRANO.fits(np.where(soprano.pitch == REST, REST, soprano.pitch.astype(int) + shift)):
+                there = soprano.transpose(shift) if shift else soprano
+                rows.append((SOPRANO.encode(there), np.append(moved(chord, shift) + FIRST, END)))
+    return _filled(rows, longest + 1, longest // GRID + 1)
+
+
+def _filled(rows: Sequence[tuple[np.ndarray, np.ndarray]], *steps: int) -> Pairs:
+    """Rows filled up with PAD, to so many steps in source and target. Raises MusicError for none."""
     if not rows:
-        raise MusicError(f"none of {len(found)} phrases lies within the ranges. Transpose them.")
-    filled = np.zeros((2, len(rows), longest + 1), np.int32)
-    for i, both in enumerate(rows):
-        for side, row in enumerate(both):
-            filled[side, i, : len(row)] = row
-    return Pairs(*filled)
+        raise MusicError("none of the phrases lies within the ranges. Transpose them.")
+    both = [np.zeros((len(rows), wide), np.int32) for wide in steps]
+    for i, pair in enumerate(rows):
+        for filled, row in zip(both, pair, strict=True):
+            filled[i, : len(row)] = row
+    return Pairs(*both)
 
 
 # ---------------------------------------------------------------- without a network
@@ -188,6 +212,14 @@ def contexts(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.stack(columns, axis=-1)
 
 
+def on_beats(rows: np.ndarray) -> np.ndarray:
+    """int (phrases, quarters): what sounds on each quarter, as the number that struck it; END and PAD stay.
+
+    rows: int (phrases, steps), eighths, of phrases that are whole quarters long. Notebook: 10.
+    """
+    return _held(np.atleast_2d(rows))[:, ::GRID] // 2
+
+
 def _held(rows: np.ndarray) -> np.ndarray:
     """The rows with each hold replaced by twice the number that it holds, plus one; all others doubled."""
     result, now = np.zeros_like(rows), np.zeros(len(rows), rows.dtype)
@@ -204,12 +236,14 @@ class ContextTables:
         p(b | c_1 … c_k) = (count(c_1 … c_k, b) + lean · p(b | c_1 … c_{k−1})) / (count(c_1 … c_k) + lean)
 
     with p(b) of no context over the uniform distribution. pairs: what is counted. columns: of ``contexts``, the most
-    telling first. lean: so many imagined examples of the shorter context.
+    telling first. lean: so many imagined examples of the shorter context. symbols: how many numbers there are to say.
     Source: MacKay & Peto, "A hierarchical Dirichlet language model" (1995). Notebook: 10.
     """
 
-    def __init__(self, known: Pairs, columns: Sequence[int] = (0, 1), lean: float = 4.0) -> None:
-        self.columns, self.lean, self.symbols = tuple(columns), lean, BASS.symbols
+    def __init__(
+        self, known: Pairs, columns: Sequence[int] = (0, 1), lean: float = 4.0, symbols: int = BASS.symbols
+    ) -> None:
+        self.columns, self.lean, self.symbols = tuple(columns), lean, symbols
         seen = contexts(known.source, known.target)
         real = known.target != PAD
         asked = known.target[real]

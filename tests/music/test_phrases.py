@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from course_lib.music.chords import CHORDS, NO_CHORD, moved, triads
 from course_lib.music.datasets import chorales
 from course_lib.music.phrases import (
     BASS,
@@ -19,11 +20,13 @@ from course_lib.music.phrases import (
     SOPRANO,
     ContextTables,
     Pairs,
+    chord_pairs,
     consonance,
     contexts,
     eighths,
     last_step,
     nearest_phrases,
+    on_beats,
     pairs,
     phrases,
     pitch_accuracy,
@@ -102,8 +105,46 @@ def test_pairs_in_several_keys() -> None:
     assert (given.source[:, 5:] == PAD).all()
     with pytest.raises(WrongVoices, match="1 voices"):
         pairs([A.select(0)])
-    with pytest.raises(MusicError, match="none of 1"):
+    with pytest.raises(MusicError, match="none of the phrases"):
         pairs([A], [40])
+
+
+def test_chords_of_quarters() -> None:
+    """C major, then A minor in the second quarter, then silence below: by hand, and two semitones higher."""
+    soprano, below = (
+        [72, 72, 72, 76, 74, 74],
+        [[48, 64, 67], [48, 64, 67], [45, 60, 64], [45, 60, 64], [REST] * 3, [REST] * 3],
+    )
+    pitch = np.column_stack([soprano, below])
+    piece = Piece(pitch, (pitch != REST), steps_per_quarter=2, voices=("Soprano", "Alto", "Tenor", "Bass"))
+    given = chord_pairs([piece], (0, 2, 30))
+    assert given.source.shape == (2, LONGEST + 1) and given.target.shape == (2, LONGEST // GRID + 1)
+    plain, higher = given.target[:, :5].tolist()
+    assert plain == [CHORDS.index("C") + FIRST, CHORDS.index("Am") + FIRST, SILENCE, END, PAD]
+    assert higher == [CHORDS.index("D") + FIRST, CHORDS.index("Bm") + FIRST, SILENCE, END, PAD]
+    assert given.source[0, :7].tolist() == [number + FIRST - 57 for number in soprano] + [END]
+    with pytest.raises(MusicError, match="none of the phrases"):
+        chord_pairs([piece], [30])
+
+
+def test_chords_of_the_data() -> None:
+    """As many as quarters; a key higher, the chords of the phrase that was transposed."""
+    found = phrases(chorales().valid, (0, 1, 2, 3))
+    given = chord_pairs(found)
+    assert ((given.target > END).sum(1) == [len(piece) / GRID for piece in found]).all()
+    for piece, chord in zip(found[::20], chord_pairs(found, [1]).target[::20], strict=True):
+        above = moved(triads(piece, GRID), 1)
+        assert chord[: len(above)].tolist() == (above + FIRST).tolist()
+        assert above.tolist() == triads(piece.transpose(1), GRID).tolist()
+    assert (given.target == NO_CHORD + FIRST).mean() < 0.02
+
+
+def test_on_beats() -> None:
+    row = pairs([two([60, 62, 62, 62, 64, REST], [48] * 6)]).source
+    c, d, e = (pitch - 57 + FIRST for pitch in (60, 62, 64))
+    assert row[0, :7].tolist() == [c, d, HOLD, HOLD, e, SILENCE, END]
+    assert on_beats(row)[0, :5].tolist() == [c, d, e, END, PAD]
+    assert on_beats(row).shape == (1, LONGEST // GRID + 1)
 
 
 def test_contexts_say_what_they_are_called() -> None:
