@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 
 import keras
 import numpy as np
@@ -37,6 +38,35 @@ def bidirectional(
     return keras.Model(x, layers.Dense(labels)(layers.Dropout(dropout)(both)))
 
 
+class Sounding(layers.Layer):
+    """What sounds, where a symbol may only say "hold": one-hot voices → the same, each hold replaced by what is held.
+
+    sizes: number of symbols of each voice; its last one is the hold. float (batch, steps, Σ sizes) → the same shape.
+    At the first step a hold stays what it is. Notebook: 09.
+    """
+
+    def __init__(self, sizes: Sequence[int], **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.sizes = tuple(sizes)
+
+    def call(self, voices: object) -> object:
+        step = ops.arange(ops.shape(voices)[1], dtype="float32")
+        past = ops.cast(step[:, None] >= step, "float32")
+        found = []
+        for start, end in pairwise((0, *accumulate(self.sizes))):
+            voice = voices[..., start:end]
+            struck = 1 - voice[..., -1]
+            last = ops.max(past * (struck * step)[:, None], axis=-1)  # the step at which the note began
+            found.append(ops.matmul(ops.cast(ops.equal(last[..., None], step), "float32"), voice))
+        return ops.concatenate(found, axis=-1)
+
+    def compute_output_shape(self, shape: Sequence[int | None]) -> Sequence[int | None]:
+        return shape
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "sizes": self.sizes}
+
+
 def neighbours(
     sizes: Sequence[int],
     metadata: int,
@@ -47,26 +77,36 @@ def neighbours(
 ) -> keras.Model:
     """Each voice at each step from everything else: the past, the future, and the other voices now.
 
-    sizes: number of symbols of each voice. metadata: numbers a step that are always known, such as the place in the
-    bar. forward, backward: a Keras cell each. hidden: ReLU units of each voice's own layer.
+    sizes: number of symbols of each voice, the last of them "hold". metadata: numbers a step that are always known,
+    such as the place in the bar. forward, backward: a Keras cell each. hidden: ReLU units in each of a voice's own two
+    layers. dropout: share that is silent in training of what the cells say; of those layers half as much.
 
     One-hot voices side by side, float (batch, steps, Σ sizes), and metadata (batch, steps, metadata) → logits (batch,
-    steps, Σ sizes). Those of a voice at a step never depend on that voice at that step.
-    Source: DeepBach, Hadjeres, Pachet & Nielsen, arXiv:1612.01010, which has a network for each voice and sees 16
-    steps on either side. Notebook: 09.
+    steps, Σ sizes). Those of a voice at a step never depend on that voice at that step: the future is told in symbols,
+    for what sounds in it may be what is asked, held.
+
+        logits_vt = W f_v([→h_{t−1}, ←h_{t+1}, the step before, the step after, the other voices at t, metadata_t])
+
+    Source: DeepBach, Hadjeres, Pachet & Nielsen, arXiv:1612.01010, which has a network for each voice, sees 16 steps
+    on either side, and symbols only. Notebook: 09.
     """
     voices, about = keras.Input((None, sum(sizes))), keras.Input((None, metadata))
-    x = layers.Concatenate()([voices, about])
-    past = layers.RNN(forward, return_sequences=True)(x)
-    future = ops.flip(layers.RNN(backward, return_sequences=True, go_backwards=True)(x), axis=1)
+    sounding = Sounding(sizes)(voices)
+    past = layers.RNN(forward, return_sequences=True)(layers.Concatenate()([voices, sounding, about]))
+    future = layers.RNN(backward, return_sequences=True, go_backwards=True)(layers.Concatenate()([voices, about]))
     # A step later and a step earlier: what is asked must not be seen.
-    before = ops.pad(past[:, :-1], ((0, 0), (1, 0), (0, 0)))
-    after = ops.pad(future[:, 1:], ((0, 0), (0, 1), (0, 0)))
-    context = layers.Dropout(dropout)(layers.Concatenate()([before, after, about]))
-    logits, cuts = [], np.cumsum((0, *sizes))
-    for start, end in zip(cuts, cuts[1:], strict=False):
-        others = layers.Concatenate()([context, voices[:, :, :start], voices[:, :, end:]])
-        logits.append(layers.Dense(end - start)(layers.Dense(hidden, activation="relu")(others)))
+    before, before_this = (ops.pad(x[:, :-1], ((0, 0), (1, 0), (0, 0))) for x in (past, sounding))
+    after, after_this = (ops.pad(x[:, 1:], ((0, 0), (0, 1), (0, 0))) for x in (ops.flip(future, axis=1), voices))
+    far = layers.Dropout(dropout)(layers.Concatenate()([before, after]))
+    places = list(pairwise((0, *accumulate(sizes))))
+    logits = []
+    for place in places:
+        now = [sounding[..., a:b] for a, b in places if (a, b) != place]
+        held = [voices[..., b - 1 : b] for a, b in places if (a, b) != place]
+        seen = layers.Concatenate()([far, before_this, after_this, *now, *held, about])
+        for _ in range(2):  # which interval to which voice, and then: whereto?
+            seen = layers.Dropout(dropout / 2)(layers.Dense(hidden, activation="relu")(seen))
+        logits.append(layers.Dense(place[1] - place[0])(seen))
     return keras.Model([voices, about], layers.Concatenate()(logits))
 
 
@@ -100,33 +140,42 @@ class Gibbs:
 
         symbols: int (batch, steps, voices), to begin from. about: float (batch, steps, metadata). free: bool, shaped
         like the symbols, or (steps, voices) for all. sweeps: how often each free cell is drawn. temperature: of the
-        first sweep and of the last; between them it falls in a line. seed: of order and draws.
+        first sweep and of the last; between them it falls in a line. seed: of order and draws. At the first step no
+        hold is drawn: there is nothing to hold.
 
-        Raises ValueError for a temperature that is not above 0, or shapes that do not fit.
+        Raises ValueError for a temperature that is not above 0, no sweep, or shapes and symbols that do not fit.
         """
-        symbols = np.array(symbols)
-        if symbols.ndim != 3 or symbols.shape[2] != len(self.sizes) or np.shape(about)[:2] != symbols.shape[:2]:
+        symbols, holds = np.array(symbols), np.array(self.sizes) - 1
+        if symbols.ndim != 3 or symbols.shape[2] != len(holds) or np.shape(about)[:2] != symbols.shape[:2]:
             raise ValueError(
                 f"symbols of shape {symbols.shape} with metadata of shape {np.shape(about)}; expected (batch, steps, "
-                f"{len(self.sizes)}) and (batch, steps, numbers)."
+                f"{len(holds)}) and (batch, steps, numbers)."
             )
-        if min(temperature) <= 0:
-            raise ValueError(f"temperature is {temperature}; it must stay above 0. Near 0 the likeliest is taken.")
+        if (symbols < 0).any() or (symbols > holds).any():
+            raise ValueError(f"symbols {symbols.min()}..{symbols.max()}; those of the voices are 0..{holds}.")
+        if np.shape(free) not in (symbols.shape, symbols.shape[1:]):
+            raise ValueError(f"free of shape {np.shape(free)}; expected {symbols.shape}, or {symbols.shape[1:]}.")
+        if min(temperature) <= 0 or sweeps < 1:
+            raise ValueError(f"temperature is {temperature}, sweeps is {sweeps}; draw at least once, above 0.")
         free = np.broadcast_to(free, symbols.shape)
         rng = np.random.default_rng(seed)
-        steps, voices = symbols.shape[1:]
         turns = [
             (voice, first)
-            for voice in range(voices)
-            for first in range(self.apart)
+            for voice in range(len(holds))
+            for first in range(min(self.apart, symbols.shape[1]))
             if free[:, first :: self.apart, voice].any()
         ]
         for heat in np.linspace(*temperature, sweeps):
-            for turn in rng.permutation(len(turns)):
-                voice, first = turns[turn]
-                at = np.arange(first, steps, self.apart)
-                logits = np.asarray(self.network.predict_on_batch([self.one_hot(symbols), about]))
-                logits = logits[:, at, self.cuts[voice] : self.cuts[voice + 1]] / heat
-                drawn = (logits + rng.gumbel(size=logits.shape)).argmax(axis=-1)
-                symbols[:, at, voice] = np.where(free[:, at, voice], drawn, symbols[:, at, voice])
+            for voice, first in rng.permutation(turns).tolist():
+                asked = np.s_[:, first :: self.apart, voice]
+                logits = np.array(self.network.predict_on_batch([self.one_hot(symbols), about]))
+                logits = logits[:, first :: self.apart, self.cuts[voice] : self.cuts[voice + 1]]
+                if first == 0:
+                    logits[:, 0, holds[voice]] = -np.inf
+                # The largest of logit / T + Gumbel noise is a draw from the softmax.
+                drawn = (logits / heat + rng.gumbel(size=logits.shape)).argmax(axis=-1)
+                symbols[asked] = np.where(free[asked], drawn, symbols[asked])
         return symbols
+
+
+keras.saving.register_keras_serializable("course")(Sounding)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
+from course_lib.music.keys import shift_to_c
 from course_lib.music.piece import REST, MusicError, Piece, WrongVoices
 
 NO_CHORD = -1
@@ -52,11 +55,54 @@ def triads(piece: Piece, length: int) -> np.ndarray:
     Raises WrongVoices for a single voice, MusicError as ``segments``. Notebook: 09.
     """
     if len(piece.voices) < 2:
-        raise WrongVoices(f"{len(piece.voices)} voice; chords are read from the voices below the first. Give two or more.")
+        raise WrongVoices(
+            f"{len(piece.voices)} voice; chords are read from the voices below the first. Give two or more."
+        )
     parts = segments(piece, length)
     lower, bass = pitch_classes(piece.pitch[:, 1:], parts), pitch_classes(piece.pitch[:, -1:], parts)
     score = lower @ (_MEMBERS + 0.5 * _ROOT).T + bass @ _ROOT.T
     return np.where(lower.any(axis=1), score.argmax(axis=1), NO_CHORD)
+
+
+class HalfBars(NamedTuple):
+    """A melody and its chords, half bar by half bar, moved to C major or A minor by the key of the *melody*.
+
+    heard: float (segments, 12), time steps in which each pitch class sounds in the melody. seen: float32 (segments,
+    INPUTS), what a network is told. chord: int (segments,), as ``triads``, in the common key. shift: semitones that
+    the piece was moved by.
+    """
+
+    heard: np.ndarray
+    seen: np.ndarray
+    chord: np.ndarray
+    shift: int
+
+
+INPUTS = 12 + 12 + 12 + 3
+"""Pitch classes as shares of a half bar, the first one, the last one; second half, shorter than a half bar, minor."""
+
+
+def half_bars(piece: Piece) -> HalfBars:
+    """The melody of ``piece``, its first voice, told to a network; and the chords below it. Raises as ``triads``.
+
+    Notebook: 09.
+    """
+    length = piece.bar_steps // 2
+    parts = segments(piece, length)
+    shift, minor = shift_to_c(piece.select(0))
+    melody = piece.pitch[:, :1].astype(int)
+    melody = np.where(melody == REST, REST, melody + shift)
+    heard = pitch_classes(melody, parts)
+    seen = np.zeros((len(parts), INPUTS), np.float32)
+    seen[:, :12] = heard / length
+    for row, part in zip(seen, parts, strict=True):
+        notes = melody[part, 0][melody[part, 0] != REST] % 12
+        if len(notes):
+            row[12 + notes[0]] = row[24 + notes[-1]] = 1
+        row[36] = (part.start - piece.pickup) % piece.bar_steps >= length
+        row[37] = part.stop - part.start < length
+    seen[:, 38] = minor
+    return HalfBars(heard, seen, moved(triads(piece, length), shift), shift)
 
 
 def moved(chord: np.ndarray, semitones: int) -> np.ndarray:
