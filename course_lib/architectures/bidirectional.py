@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 
 import keras
@@ -132,16 +132,26 @@ class Gibbs:
         symbols: np.ndarray,
         about: np.ndarray,
         free: np.ndarray,
-        sweeps: int = 20,
-        temperature: Sequence[float] = (1.0, 0.3),
+        temperatures: Sequence[float],
         seed: int = 0,
     ) -> np.ndarray:
-        """New symbols, int (batch, steps, voices), where ``free`` is True; the others stay as they are.
+        """The symbols after the last sweep of ``sweeps``: int (batch, steps, voices)."""
+        *_, last = self.sweeps(symbols, about, free, temperatures, seed)
+        return last
+
+    def sweeps(
+        self,
+        symbols: np.ndarray,
+        about: np.ndarray,
+        free: np.ndarray,
+        temperatures: Sequence[float],
+        seed: int = 0,
+    ) -> Iterator[np.ndarray]:
+        """Draw each free cell once, again and again; yields the symbols, int (batch, steps, voices), after each sweep.
 
         symbols: int (batch, steps, voices), to begin from. about: float (batch, steps, metadata). free: bool, shaped
-        like the symbols, or (steps, voices) for all. sweeps: how often each free cell is drawn. temperature: of the
-        first sweep and of the last; between them it falls in a line. seed: of order and draws. At the first step no
-        hold is drawn: there is nothing to hold.
+        like the symbols, or (steps, voices) for all: what may change. temperatures: one a sweep; let them fall, and
+        the sweeps end near a likeliest piece. seed: of order and draws. At the first step no hold is drawn.
 
         Raises ValueError for a temperature that is not above 0, no sweep, or shapes and symbols that do not fit.
         """
@@ -155,8 +165,8 @@ class Gibbs:
             raise ValueError(f"symbols {symbols.min()}..{symbols.max()}; those of the voices are 0..{holds}.")
         if np.shape(free) not in (symbols.shape, symbols.shape[1:]):
             raise ValueError(f"free of shape {np.shape(free)}; expected {symbols.shape}, or {symbols.shape[1:]}.")
-        if min(temperature) <= 0 or sweeps < 1:
-            raise ValueError(f"temperature is {temperature}, sweeps is {sweeps}; draw at least once, above 0.")
+        if not len(temperatures) or min(temperatures) <= 0:
+            raise ValueError(f"temperatures are {temperatures}; give one a sweep, at least one, each above 0.")
         free = np.broadcast_to(free, symbols.shape)
         rng = np.random.default_rng(seed)
         turns = [
@@ -165,17 +175,17 @@ class Gibbs:
             for first in range(min(self.apart, symbols.shape[1]))
             if free[:, first :: self.apart, voice].any()
         ]
-        for heat in np.linspace(*temperature, sweeps):
+        for temperature in temperatures:
             for voice, first in rng.permutation(turns).tolist():
                 asked = np.s_[:, first :: self.apart, voice]
                 logits = np.array(self.network.predict_on_batch([self.one_hot(symbols), about]))
                 logits = logits[:, first :: self.apart, self.cuts[voice] : self.cuts[voice + 1]]
                 if first == 0:
-                    logits[:, 0, holds[voice]] = -np.inf
+                    logits[:, 0, holds[voice]] = -np.inf  # there is nothing to hold
                 # The largest of logit / T + Gumbel noise is a draw from the softmax.
-                drawn = (logits / heat + rng.gumbel(size=logits.shape)).argmax(axis=-1)
+                drawn = (logits / temperature + rng.gumbel(size=logits.shape)).argmax(axis=-1)
                 symbols[asked] = np.where(free[asked], drawn, symbols[asked])
-        return symbols
+            yield symbols.copy()
 
 
 keras.saving.register_keras_serializable("course")(Sounding)

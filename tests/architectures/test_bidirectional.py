@@ -119,10 +119,10 @@ def gibbs_of(table: np.ndarray) -> Gibbs:
 def test_gibbs_draws_from_the_joint_distribution() -> None:
     table = np.array([[0.5, 0.1], [0.1, 0.3]])
     start = np.zeros((4000, 2, 2), int)  # at the first step symbol 1 is a hold, and not drawn
-    drawn = gibbs_of(table).sample(start, np.zeros((4000, 2, 1)), np.ones((2, 2), bool), 30, (1.0, 1.0))
+    drawn = gibbs_of(table).sample(start, np.zeros((4000, 2, 1)), np.ones((2, 2), bool), [1.0] * 30)
     share = np.bincount(drawn[:, 1, 0] * 2 + drawn[:, 1, 1], minlength=4) / 4000
     assert np.abs(share - table.ravel()).max() < 0.03
-    cold = gibbs_of(table).sample(start, np.zeros((4000, 2, 1)), np.ones((2, 2), bool), 30, (1.0, 0.05))
+    cold = gibbs_of(table).sample(start, np.zeros((4000, 2, 1)), np.ones((2, 2), bool), np.linspace(1.0, 0.05, 30))
     assert (cold[:, 1, 0] == cold[:, 1, 1]).mean() > 0.99
 
 
@@ -131,25 +131,33 @@ def test_gibbs_changes_only_what_is_free() -> None:
     gibbs = Gibbs(network(), SIZES)
     free = np.zeros((9, 3), bool)
     free[2:6, 1:] = True
-    new = gibbs.sample(symbols, about, free, 4, (2.0, 2.0), seed=3)
+    new = gibbs.sample(symbols, about, free, [2.0] * 4, seed=3)
     assert (new == symbols)[:, ~free].all() and (new != symbols)[:, free].any()
-    assert np.array_equal(new, gibbs.sample(symbols, about, free, 4, (2.0, 2.0), seed=3))
-    assert not np.array_equal(new, gibbs.sample(symbols, about, free, 4, (2.0, 2.0), seed=4))
-    assert np.array_equal(gibbs.sample(symbols, about, np.zeros((9, 3), bool)), symbols)
+    assert np.array_equal(new, gibbs.sample(symbols, about, free, [2.0] * 4, seed=3))
+    assert not np.array_equal(new, gibbs.sample(symbols, about, free, [2.0] * 4, seed=4))
+    assert np.array_equal(gibbs.sample(symbols, about, np.zeros((9, 3), bool), [1.0]), symbols)
     assert (new < SIZES).all() and (new >= 0).all()
 
 
 def test_nothing_is_held_at_the_first_step() -> None:
     symbols, about = some(20)
-    new = Gibbs(network(), SIZES).sample(symbols, about, np.ones((9, 3), bool), 3, (5.0, 5.0))
+    new = Gibbs(network(), SIZES).sample(symbols, about, np.ones((9, 3), bool), [5.0] * 3)
     assert (new[:, 0] < np.array(SIZES) - 1).all()
+
+
+def test_every_sweep_is_given() -> None:
+    symbols, about = some(2)
+    gibbs, free = Gibbs(network(), SIZES, apart=20), np.ones((9, 3), bool)
+    every = list(gibbs.sweeps(symbols, about, free, [1.0, 0.5, 0.5]))
+    assert len(every) == 3 and np.array_equal(every[-1], gibbs.sample(symbols, about, free, [1.0, 0.5, 0.5]))
+    assert not np.array_equal(every[0], every[1])
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"temperature": (1.0, 0.0)}, r"above 0"),
-        ({"sweeps": 0}, r"sweeps is 0"),
+        ({"temperatures": (1.0, 0.0)}, r"each above 0"),
+        ({"temperatures": ()}, r"at least one"),
         ({"symbols": np.zeros((9, 3), int)}, r"\(9, 3\)"),
         ({"about": np.zeros((2, 8, 3))}, r"\(2, 8, 3\)"),
         ({"symbols": np.full((2, 9, 3), 5)}, r"0\.\.\[4 3 5\]"),
@@ -159,4 +167,6 @@ def test_nothing_is_held_at_the_first_step() -> None:
 def test_gibbs_says_what_is_wrong(change: dict, says: str) -> None:
     symbols, about = some()
     with pytest.raises(ValueError, match=says):
-        Gibbs(network(), SIZES).sample(**{"symbols": symbols, "about": about, "free": np.ones((9, 3), bool)} | change)
+        Gibbs(network(), SIZES).sample(
+            **{"symbols": symbols, "about": about, "free": np.ones((9, 3), bool), "temperatures": [1.0]} | change
+        )
