@@ -3,140 +3,138 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, pairwise
 
 import keras
 import numpy as np
 from keras import layers, ops
 
 
-def forward_only(features: int, labels: int, forward: layers.Layer, dropout: float = 0.0) -> keras.Model:
+def forward_only(features: int, labels: int, cells: Sequence[layers.Layer], dropout: float = 0.0) -> keras.Model:
     """A label for every step from what came so far: float (batch, steps, features) → logits (batch, steps, labels).
 
-    forward: a Keras cell, such as ``LSTMCell(128)``. dropout: share of what is silent in training. Steps whose features
-    are all 0 are padding. Notebook: 09.
+    cells: a Keras cell for each layer, such as ``LSTMCell(128)``. dropout: share of what is silent in training. Steps
+    whose features are all 0 are padding. Notebook: 09.
     """
     x = keras.Input((None, features))
-    seen = layers.Dropout(dropout)(layers.RNN(forward, return_sequences=True)(layers.Masking()(x)))
-    return keras.Model(x, layers.Dense(labels)(seen))
+    h, real = x, ops.any(ops.not_equal(x, 0), axis=-1)
+    for cell in cells:
+        h = layers.Dropout(dropout)(layers.RNN(cell, return_sequences=True)(h, mask=real))
+    return keras.Model(x, layers.Dense(labels)(h))
 
 
 def bidirectional(
-    features: int, labels: int, forward: layers.Layer, backward: layers.Layer, dropout: float = 0.0
+    features: int, labels: int, cells: Sequence[tuple[layers.Layer, layers.Layer]], dropout: float = 0.0
 ) -> keras.Model:
     """A label for every step from all that comes before and after it.
 
-    forward, backward: a Keras cell each. The rest is as in ``forward_only``. →h_t = forward(x_t, →h_{t−1}),
-    ←h_t = backward(x_t, ←h_{t+1}), logits_t = W [→h_t, ←h_t] + b.
+    cells: for each layer a Keras cell that reads forward and one that reads backward. The rest is as in
+    ``forward_only``. →h_t = forward(x_t, →h_{t−1}), ←h_t = backward(x_t, ←h_{t+1}), logits_t = W [→h_t, ←h_t] + b.
     Source: Schuster & Paliwal, IEEE Trans. Signal Processing 45 (1997). Notebook: 09.
     """
     x = keras.Input((None, features))
-    real = layers.Masking()(x)
-    past = layers.RNN(forward, return_sequences=True)(real)
-    future = layers.RNN(backward, return_sequences=True, go_backwards=True)(real)
-    both = layers.Concatenate()([past, ops.flip(future, axis=1)])  # what was read last stands first
-    return keras.Model(x, layers.Dense(labels)(layers.Dropout(dropout)(both)))
+    h, real = x, ops.any(ops.not_equal(x, 0), axis=-1)
+    for forward, backward in cells:
+        past = layers.RNN(forward, return_sequences=True)(h, mask=real)
+        future = layers.RNN(backward, return_sequences=True, go_backwards=True)(h, mask=real)
+        both = ops.concatenate([past, ops.flip(future, axis=1)], axis=-1)  # what was read last stands first
+        h = layers.Dropout(dropout)(both)
+    return keras.Model(x, layers.Dense(labels)(h))
 
 
-class Sounding(layers.Layer):
-    """What sounds, where a symbol may only say "hold": one-hot voices → the same, each hold replaced by what is held.
+def told(symbols: np.ndarray, known: np.ndarray, about: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+    """What a network is told of voices of which some cells are not known.
 
-    sizes: number of symbols of each voice; its last one is the hold. float (batch, steps, Σ sizes) → the same shape.
-    At the first step a hold stays what it is. Notebook: 09.
+    symbols: int (batch, steps, voices), the last symbol of each voice being "hold". known: bool, shaped alike.
+    about: float (batch, steps, numbers), what is always known, such as the place in the bar. sizes: symbols of each
+    voice.
+
+    float32 (batch, steps, 2 Σ sizes + voices + numbers): for each voice its symbol, one-hot, or zeros; the note that
+    sounds, so far as known cells tell; then which are known; then ``about``. No cell that is not known changes it.
+    Notebook: 09.
+    """
+    step = np.arange(symbols.shape[1])
+    parts = []
+    for voice, size in enumerate(sizes):
+        sure = known[..., voice]
+        one_hot = np.eye(size, dtype=np.float32)[symbols[..., voice]] * sure[..., None]
+        # A hold goes on with the last cell that is none. If that one is not known, neither is what sounds.
+        last = np.maximum.accumulate(np.where((symbols[..., voice] != size - 1) | ~sure, step, 0), axis=1)
+        parts += [one_hot, np.take_along_axis(one_hot, last[..., None], axis=1)]
+    return np.concatenate([*parts, known, about], axis=-1, dtype=np.float32)
+
+
+class Forgetful(keras.utils.PyDataset):
+    """Batches of pieces in which cells are forgotten: what is left, and what has to be found.
+
+    symbols: int (pieces, steps, voices). about, sizes: as in ``told``. Of each piece a share of cells is forgotten
+    that is drawn anew between 0 and 1 (at least one cell). again: whether each epoch forgets other cells; without, the
+    order stays too, as is right for validation. seed: of all draws.
+
+    Gives ``told``, the targets int (batch, steps, voices), −1 where nothing is asked, and weights (batch,): cells of a
+    piece for each one asked, so that pieces count alike. The loss is then, on average over all orders of the cells,
+    −log p(piece) / steps. Source: Uria, Murray & Larochelle, arXiv:1310.1757. Notebook: 09.
     """
 
-    def __init__(self, sizes: Sequence[int], **kwargs: object) -> None:
-        super().__init__(**kwargs)
-        self.sizes = tuple(sizes)
+    def __init__(
+        self,
+        symbols: np.ndarray,
+        about: np.ndarray,
+        sizes: Sequence[int],
+        batch: int = 64,
+        again: bool = True,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.symbols, self.about, self.sizes, self.batch, self.again = symbols, about, tuple(sizes), batch, again
+        self.seed, self.epoch = seed, 0
+        self.order = np.arange(len(symbols))
+        self.on_epoch_end()
 
-    def call(self, voices: object) -> object:
-        step = ops.arange(ops.shape(voices)[1], dtype="float32")
-        past = ops.cast(step[:, None] >= step, "float32")
-        found = []
-        for start, end in pairwise((0, *accumulate(self.sizes))):
-            voice = voices[..., start:end]
-            struck = 1 - voice[..., -1]
-            last = ops.max(past * (struck * step)[:, None], axis=-1)  # the step at which the note began
-            found.append(ops.matmul(ops.cast(ops.equal(last[..., None], step), "float32"), voice))
-        return ops.concatenate(found, axis=-1)
+    def __len__(self) -> int:
+        return -(-len(self.symbols) // self.batch)
 
-    def compute_output_shape(self, shape: Sequence[int | None]) -> Sequence[int | None]:
-        return shape
+    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        chosen = self.order[number * self.batch : (number + 1) * self.batch]
+        symbols = self.symbols[chosen]
+        rng = np.random.default_rng((self.seed, self.epoch, number))
+        draw = rng.random(symbols.shape)
+        lost = draw < rng.random((len(chosen), 1, 1))
+        lost |= draw == draw.min(axis=(1, 2), keepdims=True)
+        weight = lost[0].size / lost.sum(axis=(1, 2))
+        targets = np.where(lost, symbols, -1).astype(np.int32)
+        return told(symbols, ~lost, self.about[chosen], self.sizes), targets, weight.astype(np.float32)
 
-    def get_config(self) -> dict:
-        return {**super().get_config(), "sizes": self.sizes}
-
-
-def neighbours(
-    sizes: Sequence[int],
-    metadata: int,
-    forward: layers.Layer,
-    backward: layers.Layer,
-    hidden: int = 256,
-    dropout: float = 0.0,
-) -> keras.Model:
-    """Each voice at each step from everything else: the past, the future, and the other voices now.
-
-    sizes: number of symbols of each voice, the last of them "hold". metadata: numbers a step that are always known,
-    such as the place in the bar. forward, backward: a Keras cell each. hidden: ReLU units in each of a voice's own two
-    layers. dropout: share that is silent in training of what the cells say; of those layers half as much.
-
-    One-hot voices side by side, float (batch, steps, Σ sizes), and metadata (batch, steps, metadata) → logits (batch,
-    steps, Σ sizes). Those of a voice at a step never depend on that voice at that step: the future is told in symbols,
-    for what sounds in it may be what is asked, held.
-
-        logits_vt = W f_v([→h_{t−1}, ←h_{t+1}, the step before, the step after, the other voices at t, metadata_t])
-
-    Source: DeepBach, Hadjeres, Pachet & Nielsen, arXiv:1612.01010, which has a network for each voice, sees 16 steps
-    on either side, and symbols only. Notebook: 09.
-    """
-    voices, about = keras.Input((None, sum(sizes))), keras.Input((None, metadata))
-    sounding = Sounding(sizes)(voices)
-    past = layers.RNN(forward, return_sequences=True)(layers.Concatenate()([voices, sounding, about]))
-    future = layers.RNN(backward, return_sequences=True, go_backwards=True)(layers.Concatenate()([voices, about]))
-    # A step later and a step earlier: what is asked must not be seen.
-    before, before_this = (ops.pad(x[:, :-1], ((0, 0), (1, 0), (0, 0))) for x in (past, sounding))
-    after, after_this = (ops.pad(x[:, 1:], ((0, 0), (0, 1), (0, 0))) for x in (ops.flip(future, axis=1), voices))
-    far = layers.Dropout(dropout)(layers.Concatenate()([before, after]))
-    places = list(pairwise((0, *accumulate(sizes))))
-    logits = []
-    for place in places:
-        now = [sounding[..., a:b] for a, b in places if (a, b) != place]
-        held = [voices[..., b - 1 : b] for a, b in places if (a, b) != place]
-        seen = layers.Concatenate()([far, before_this, after_this, *now, *held, about])
-        for _ in range(2):  # which interval to which voice, and then: whereto?
-            seen = layers.Dropout(dropout / 2)(layers.Dense(hidden, activation="relu")(seen))
-        logits.append(layers.Dense(place[1] - place[0])(seen))
-    return keras.Model([voices, about], layers.Concatenate()(logits))
+    def on_epoch_end(self) -> None:
+        if self.again:
+            self.epoch += 1
+            self.order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.symbols))
 
 
 class Gibbs:
-    """Gibbs sampling: cell after cell is forgotten and drawn anew, given all the others.
+    """Gibbs sampling of voices: forget some cells, draw them anew given all the others, again and again.
 
-    network: as ``neighbours`` makes it. sizes: number of symbols of each voice. apart: cells of one voice that lie so
-        many steps apart are drawn together, because they hardly know of each other.
+    network: from ``told`` to logits (batch, steps, Σ sizes), such as ``bidirectional``, trained with ``Forgetful``.
+    sizes: symbols of each voice.
 
-    Source: Geman & Geman 1984; for chorales: arXiv:1612.01010. Notebook: 09.
+    All cells forgotten together are drawn without regard to one another, so the share that is forgotten must fall.
+    Sources: Geman & Geman, IEEE PAMI 6 (1984); for chorales: DeepBach, arXiv:1612.01010, which forgets one cell at a
+    time; blocks that shrink: Yao et al., arXiv:1409.0585, and Coconet, arXiv:1903.07227. Notebook: 09.
     """
 
-    def __init__(self, network: keras.Model, sizes: Sequence[int], apart: int = 4) -> None:
-        self.network, self.sizes, self.apart = network, tuple(sizes), apart
-        self.cuts = np.cumsum((0, *sizes))
-
-    def one_hot(self, symbols: np.ndarray) -> np.ndarray:
-        """int (batch, steps, voices) → float32 (batch, steps, Σ sizes)."""
-        return np.eye(self.cuts[-1], dtype=np.float32)[symbols + self.cuts[:-1]].sum(axis=-2)
+    def __init__(self, network: keras.Model, sizes: Sequence[int]) -> None:
+        self.network, self.sizes = network, tuple(sizes)
 
     def sample(
         self,
         symbols: np.ndarray,
         about: np.ndarray,
         free: np.ndarray,
+        shares: Sequence[float],
         temperatures: Sequence[float],
         seed: int = 0,
     ) -> np.ndarray:
         """The symbols after the last sweep of ``sweeps``: int (batch, steps, voices)."""
-        *_, last = self.sweeps(symbols, about, free, temperatures, seed)
+        *_, last = self.sweeps(symbols, about, free, shares, temperatures, seed)
         return last
 
     def sweeps(
@@ -144,16 +142,19 @@ class Gibbs:
         symbols: np.ndarray,
         about: np.ndarray,
         free: np.ndarray,
+        shares: Sequence[float],
         temperatures: Sequence[float],
         seed: int = 0,
     ) -> Iterator[np.ndarray]:
-        """Draw each free cell once, again and again; yields the symbols, int (batch, steps, voices), after each sweep.
+        """Forget and draw; yields the symbols, int (batch, steps, voices), after each sweep.
 
-        symbols: int (batch, steps, voices), to begin from. about: float (batch, steps, metadata). free: bool, shaped
-        like the symbols, or (steps, voices) for all: what may change. temperatures: one a sweep; let them fall, and
-        the sweeps end near a likeliest piece. seed: of order and draws. At the first step no hold is drawn.
+        symbols: int (batch, steps, voices), to begin from. about: float (batch, steps, numbers). free: bool, shaped
+        like the symbols, or (steps, voices) for all: what may change. shares: what share of the free cells is
+        forgotten in each sweep; 1 in the first one begins from nothing. temperatures: one a sweep. seed: of the draws.
+        At the first step no hold is drawn: there is nothing to hold.
 
-        Raises ValueError for a temperature that is not above 0, no sweep, or shapes and symbols that do not fit.
+        Raises ValueError for shares and temperatures that do not pair or lie outside 0..1 and above 0, and for shapes
+        and symbols that do not fit.
         """
         symbols, holds = np.array(symbols), np.array(self.sizes) - 1
         if symbols.ndim != 3 or symbols.shape[2] != len(holds) or np.shape(about)[:2] != symbols.shape[:2]:
@@ -165,27 +166,18 @@ class Gibbs:
             raise ValueError(f"symbols {symbols.min()}..{symbols.max()}; those of the voices are 0..{holds}.")
         if np.shape(free) not in (symbols.shape, symbols.shape[1:]):
             raise ValueError(f"free of shape {np.shape(free)}; expected {symbols.shape}, or {symbols.shape[1:]}.")
-        if not len(temperatures) or min(temperatures) <= 0:
-            raise ValueError(f"temperatures are {temperatures}; give one a sweep, at least one, each above 0.")
-        free = np.broadcast_to(free, symbols.shape)
+        if not len(shares) or min(shares) < 0 or max(shares) > 1:
+            raise ValueError(f"shares are {shares}; give one a sweep, at least one, each 0..1.")
+        if len(temperatures) != len(shares) or min(temperatures) <= 0:
+            raise ValueError(f"{len(shares)} shares, temperatures {temperatures}; give one a sweep, each above 0.")
         rng = np.random.default_rng(seed)
-        turns = [
-            (voice, first)
-            for voice in range(len(holds))
-            for first in range(min(self.apart, symbols.shape[1]))
-            if free[:, first :: self.apart, voice].any()
-        ]
-        for temperature in temperatures:
-            for voice, first in rng.permutation(turns).tolist():
-                asked = np.s_[:, first :: self.apart, voice]
-                logits = np.array(self.network.predict_on_batch([self.one_hot(symbols), about]))
-                logits = logits[:, first :: self.apart, self.cuts[voice] : self.cuts[voice + 1]]
-                if first == 0:
-                    logits[:, 0, holds[voice]] = -np.inf  # there is nothing to hold
-                # The largest of logit / T + Gumbel noise is a draw from the softmax.
-                drawn = (logits / temperature + rng.gumbel(size=logits.shape)).argmax(axis=-1)
-                symbols[asked] = np.where(free[asked], drawn, symbols[asked])
-            yield symbols.copy()
-
-
-keras.saving.register_keras_serializable("course")(Sounding)
+        ends = np.cumsum(self.sizes)
+        for share, temperature in zip(shares, temperatures, strict=True):
+            lost = free & (rng.random(symbols.shape) < share)
+            logits = np.array(self.network.predict_on_batch(told(symbols, ~lost, about, self.sizes)))
+            logits[:, 0, ends - 1] = -np.inf
+            # The largest of logit / T + Gumbel noise is a draw from the softmax.
+            noisy = logits / temperature + rng.gumbel(size=logits.shape)
+            drawn = np.stack([voice.argmax(axis=-1) for voice in np.split(noisy, ends[:-1], axis=-1)], axis=-1)
+            symbols = np.where(lost, drawn, symbols)
+            yield symbols
