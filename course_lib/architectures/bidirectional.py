@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import numpy as np
 from keras import layers, ops
+
+Faults = Callable[[np.ndarray], np.ndarray]
+"""Symbols, int (batch, steps, voices) → how much is wrong with each piece, float (batch,)."""
 
 
 def forward_only(features: int, labels: int, cells: Sequence[layers.Layer], dropout: float = 0.0) -> keras.Model:
@@ -117,7 +120,7 @@ class Gibbs:
     sizes: symbols of each voice.
 
     All cells forgotten together are drawn without regard to one another, so the share that is forgotten must fall.
-    Sources: Geman & Geman, IEEE PAMI 6 (1984); for chorales: DeepBach, arXiv:1612.01010, which forgets one cell at a
+    Sources: Geman & Geman, IEEE PAMI 6 (1984); a second expert: Metropolis et al. (1953); for chorales: DeepBach, arXiv:1612.01010, which forgets one cell at a
     time; blocks that shrink: Yao et al., arXiv:1409.0585, and Coconet, arXiv:1903.07227. Notebook: 09.
     """
 
@@ -131,10 +134,11 @@ class Gibbs:
         free: np.ndarray,
         shares: Sequence[float],
         temperatures: Sequence[float],
+        faults: Faults | None = None,
         seed: int = 0,
     ) -> np.ndarray:
         """The symbols after the last sweep of ``sweeps``: int (batch, steps, voices)."""
-        *_, last = self.sweeps(symbols, about, free, shares, temperatures, seed)
+        *_, last = self.sweeps(symbols, about, free, shares, temperatures, faults, seed)
         return last
 
     def sweeps(
@@ -144,14 +148,18 @@ class Gibbs:
         free: np.ndarray,
         shares: Sequence[float],
         temperatures: Sequence[float],
+        faults: Faults | None = None,
         seed: int = 0,
     ) -> Iterator[np.ndarray]:
         """Forget and draw; yields the symbols, int (batch, steps, voices), after each sweep.
 
         symbols: int (batch, steps, voices), to begin from. about: float (batch, steps, numbers). free: bool, shaped
         like the symbols, or (steps, voices) for all: what may change. shares: what share of the free cells is
-        forgotten in each sweep; 1 in the first one begins from nothing. temperatures: one a sweep. seed: of the draws.
-        At the first step no hold is drawn: there is nothing to hold.
+        forgotten in each sweep; 1 in the first one begins from nothing. temperatures: one a sweep. faults: a second
+        expert, from symbols to a number for each piece, float (batch,); pieces are then drawn from p · exp(−faults),
+        p being the network's: what is drawn is kept with probability min(1, exp(faults before − faults after)), and
+        always where everything was forgotten. seed: of the draws. At the first step no hold is drawn: there is nothing
+        to hold.
 
         Raises ValueError for shares and temperatures that do not pair or lie outside 0..1 and above 0, and for shapes
         and symbols that do not fit.
@@ -172,6 +180,7 @@ class Gibbs:
             raise ValueError(f"{len(shares)} shares, temperatures {temperatures}; give one a sweep, each above 0.")
         rng = np.random.default_rng(seed)
         ends = np.cumsum(self.sizes)
+        before = np.asarray(faults(symbols), float) if faults else 0.0
         for share, temperature in zip(shares, temperatures, strict=True):
             lost = free & (rng.random(symbols.shape) < share)
             logits = np.array(self.network.predict_on_batch(told(symbols, ~lost, about, self.sizes)))
@@ -179,5 +188,10 @@ class Gibbs:
             # The largest of logit / T + Gumbel noise is a draw from the softmax.
             noisy = logits / temperature + rng.gumbel(size=logits.shape)
             drawn = np.stack([voice.argmax(axis=-1) for voice in np.split(noisy, ends[:-1], axis=-1)], axis=-1)
-            symbols = np.where(lost, drawn, symbols)
+            new = np.where(lost, drawn, symbols)
+            if faults:
+                now = np.asarray(faults(new), float)
+                kept = (share == 1) | (rng.random(len(new)) < np.exp(np.minimum(before - now, 0)))
+                new, before = np.where(kept[:, None, None], new, symbols), np.where(kept, now, before)
+            symbols = new
             yield symbols

@@ -215,6 +215,31 @@ def test_what_is_forgotten_leaves_no_trace() -> None:
     assert np.array_equal(*made)
 
 
+def test_a_second_expert_multiplies_the_distribution() -> None:
+    """p(a, b) · exp(−2 [a = b]), by Metropolis steps that each redraw one of the two."""
+    drawn, about, gibbs = np.zeros((6000, 2, 2), int), np.zeros((6000, 2, 0)), Gibbs(Exact(), (2, 2))
+    for turn in range(80):
+        free = np.array([[False, False], np.arange(2) == turn % 2])
+        drawn = gibbs.sample(drawn, about, free, [0.9], [1.0], lambda s: 2.0 * (s[:, 1, 0] == s[:, 1, 1]), seed=turn)
+    share = np.bincount(drawn[:, 1, 0] * 2 + drawn[:, 1, 1], minlength=4) / 6000
+    wanted = Exact.table * np.exp(-2 * np.eye(2))
+    assert np.abs(share - (wanted / wanted.sum()).ravel()).max() < 0.03
+
+
+def test_with_all_forgotten_it_begins_anew() -> None:
+    symbols, about = some(40)
+    gibbs, free = Gibbs(network(), SIZES), np.ones((9, 3), bool)
+    asked = []
+
+    def worse(made: np.ndarray) -> np.ndarray:
+        asked.append(made)
+        return np.full(len(made), 50.0 * len(asked))
+
+    anew = gibbs.sample(symbols, about, free, [1.0, 0.5], [1.0, 1.0], worse)
+    assert len(asked) == 3 and np.array_equal(anew, asked[1])  # the second sweep is worse, and is not kept
+    assert not np.array_equal(anew, symbols)
+
+
 def test_nothing_is_held_at_the_first_step() -> None:
     symbols, about = some(20)
     new = Gibbs(network(), SIZES).sample(symbols, about, np.ones((9, 3), bool), [1.0], [5.0])
