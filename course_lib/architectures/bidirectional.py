@@ -120,8 +120,9 @@ class Gibbs:
     sizes: symbols of each voice.
 
     All cells forgotten together are drawn without regard to one another, so the share that is forgotten must fall.
-    Sources: Geman & Geman, IEEE PAMI 6 (1984); a second expert: Metropolis et al. (1953); for chorales: DeepBach, arXiv:1612.01010, which forgets one cell at a
-    time; blocks that shrink: Yao et al., arXiv:1409.0585, and Coconet, arXiv:1903.07227. Notebook: 09.
+    Sources: Geman & Geman, IEEE PAMI 6 (1984); a second expert: Metropolis et al. (1953); for chorales: DeepBach,
+    arXiv:1612.01010, which forgets one cell at a time; blocks that shrink: Yao et al., arXiv:1409.0585, and Coconet,
+    arXiv:1903.07227. Notebook: 09.
     """
 
     def __init__(self, network: keras.Model, sizes: Sequence[int]) -> None:

@@ -68,7 +68,10 @@ def test_faults_are_those_of_the_measures(seed: int) -> None:
     real = [w for w in windows(chorales().valid)[seed::60] if (w.pitch >= 0).all()]
     rng = np.random.default_rng(seed)
     low, high = np.array(MINIBACH_RANGES).T
-    wild = [replace(w, pitch=np.repeat(rng.integers(low, high + 1, (16, 4)), 4, axis=0)) for w in real]
+    wild = [
+        replace(w, pitch=np.repeat(rng.integers(low, high + 1, (16, 4)), 4, axis=0), onset=np.ones((64, 4), bool))
+        for w in real
+    ]
     for pieces in (real, wild):
         crossed = [((p.pitch[:, a] < p.pitch[:, b]).sum()) for p in pieces for a, b in combinations(range(4), 2)]
         crossed = np.reshape(crossed, (len(pieces), 6)).sum(axis=1)
