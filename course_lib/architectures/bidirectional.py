@@ -8,9 +8,6 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-Faults = Callable[[np.ndarray], np.ndarray]
-"""Symbols, int (batch, steps, voices) → how much is wrong with each piece, float (batch,)."""
-
 
 def forward_only(features: int, labels: int, cells: Sequence[layers.Layer], dropout: float = 0.0) -> keras.Model:
     """A label for every step from what came so far: float (batch, steps, features) → logits (batch, steps, labels).
@@ -93,6 +90,11 @@ class Forgetful(keras.utils.PyDataset):
         self.order = np.arange(len(symbols))
         self.on_epoch_end()
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Pieces, steps, voices."""
+        return self.symbols.shape
+
     def __len__(self) -> int:
         return -(-len(self.symbols) // self.batch)
 
@@ -135,7 +137,7 @@ class Gibbs:
         free: np.ndarray,
         shares: Sequence[float],
         temperatures: Sequence[float],
-        faults: Faults | None = None,
+        faults: Callable[[np.ndarray], np.ndarray] | None = None,
         seed: int = 0,
     ) -> np.ndarray:
         """The symbols after the last sweep of ``sweeps``: int (batch, steps, voices)."""
@@ -149,7 +151,7 @@ class Gibbs:
         free: np.ndarray,
         shares: Sequence[float],
         temperatures: Sequence[float],
-        faults: Faults | None = None,
+        faults: Callable[[np.ndarray], np.ndarray] | None = None,
         seed: int = 0,
     ) -> Iterator[np.ndarray]:
         """Forget and draw; yields the symbols, int (batch, steps, voices), after each sweep.

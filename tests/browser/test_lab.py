@@ -169,6 +169,35 @@ def type_a_melody(page: Page) -> None:
     assert music(take) == harmonised
 
 
+def test_region(page: Page, lab: Lab) -> None:
+    """Another version of the selected bars is another music; Undo brings the old one back; no voice, no change."""
+    open_notebook(page, lab.address("lab/tree/notebooks/09_bidirectional_rnn.ipynb"))
+    run_all(page)
+    box = page.locator(".jp-OutputArea-output", has=page.get_by_role("button", name="Another version"))
+    take, says = box.locator(".take"), box.locator(".widget-html-content")
+    another, undo = box.get_by_role("button", name="Another version"), box.get_by_role("button", name="Undo")
+    first = music(take)
+    assert undo.is_disabled()
+    another.click()
+    second = music(take, other_than=first)
+    says.get_by_text(re.compile(r"Bars 2 to 3: \d+ of 48 selected cells")).wait_for()
+    undo.click()
+    assert music(take, other_than=second) == first
+
+    box.locator(".widget-hslider", has_text="bars").get_by_role("slider").last.focus()
+    page.keyboard.press("ArrowRight")  # to bar 4
+    box.get_by_label("Alto").uncheck()
+    another.click()
+    music(take, other_than=first)
+    says.get_by_text(re.compile(r"Bars 2 to 4: \d+ of 48 selected cells")).wait_for()
+    take.get_by_role("button").click()
+    plays(page, take)
+    for voice in ("Tenor", "Bass"):
+        box.get_by_label(voice).uncheck()
+    another.click()
+    says.get_by_text("Nothing is selected").wait_for()
+
+
 def test_lstm(page: Page, lab: Lab) -> None:
     """The temperature slider plays another tune; a typed beginning is kept; nonsense changes nothing."""
     open_notebook(page, lab.address("lab/tree/notebooks/05_lstm.ipynb"))
