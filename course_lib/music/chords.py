@@ -137,6 +137,7 @@ def chord_piece(melody: Piece, chord: np.ndarray, length: int) -> Piece:
     return Piece(
         pitch,
         onset,
+        voices=("Melody", "Chord, high", "Chord, middle", "Chord, low", "Root"),
         title=melody.title,
         key=melody.key,
         time_signature=melody.time_signature,
