@@ -71,8 +71,8 @@ class Forgetful(keras.utils.PyDataset):
     order stays too, as is right for validation. seed: of all draws.
 
     Gives ``told``, the targets int (batch, steps, voices), −1 where nothing is asked, and weights (batch,): cells of a
-    piece for each one asked, so that pieces count alike. The loss is then about −log p(piece) / steps, on average over all orders of
-    the cells. Source: Uria, Murray & Larochelle, arXiv:1310.1757. Notebook: 09.
+    piece for each one asked, so that pieces count alike. The loss is then about −log p(piece) / steps, on average over
+    all orders of the cells. Source: Uria, Murray & Larochelle, arXiv:1310.1757. Notebook: 09.
     """
 
     def __init__(
