@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from statistics import median
 
 import numpy as np
 
@@ -27,12 +29,13 @@ def prepare(symbols: int) -> None:
     model = recurrent(symbols, [keras.layers.LSTMCell(UNITS), keras.layers.LSTMCell(UNITS)])
     model.layers[-1].bias.assign(-100.0 * (np.arange(symbols) == END))  # no tune ends early
     _made.update(model=model, generator=Generator(model))
-    loop(0), calls(1)
+    loop(1), calls(1)
 
 
-def loop(seed: int) -> float:
-    """Seconds a token: one tune in one compiled loop."""
-    return seconds(lambda: _made["generator"].generate(1, longest=LONGEST, seed=seed)) / (LONGEST - 1)
+def loop(count: int) -> float:
+    """Seconds a token: a tune in one compiled loop, the median of ``count`` tunes."""
+    write = partial(_made["generator"].generate, 1, longest=LONGEST)
+    return median(seconds(partial(write, seed=seed)) for seed in range(count)) / (LONGEST - 1)
 
 
 def calls(count: int, context: int | None = None) -> float:
@@ -53,15 +56,15 @@ def calls(count: int, context: int | None = None) -> float:
     return seconds(write) / count
 
 
-def run(repeats: int = 10, tokens: int = 21) -> Iterator[Row]:
-    """repeats: turns. tokens: how many model.predict writes in each."""
+def run(repeats: int = 10, tokens: int = 21, tunes: int = 5) -> Iterator[Row]:
+    """repeats: turns. tokens: how many model.predict writes in each. tunes: how many the generator writes in each."""
     last, whole, loops = f"model.predict on the last {CONTEXT}", "model.predict on the tune so far", "Generator"
     with own_process() as call:
         call(prepare, len(celtic_tunes().vocabulary))
         peers = {
             last: lambda: call(calls, tokens, CONTEXT),
             whole: lambda: call(calls, tokens),
-            loops: lambda: call(loop, 1),
+            loops: lambda: call(loop, tunes),
         }
         measured = in_turn(peers, repeats)
     for name, samples in measured.items():
