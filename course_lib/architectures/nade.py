@@ -1,0 +1,199 @@
+"""Exact distributions of frames: NADE, a readout note by note, and their composition with a recurrent network.
+
+A frame is a vector of zeros and ones, one for each key; 1 is a note. Sequences of different length are filled up with
+frames of ``NOTHING``, which count nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+NOTHING = -1
+"""In a batch, what stands behind the end of a sequence."""
+
+
+@keras.saving.register_keras_serializable("course")
+class NADE(layers.Layer):
+    """Neural autoregressive distribution estimator: p(v) = Π_i p(v_i | the notes above i), from high to low.
+
+    visible: D, keys of a frame. hidden: H, units.
+
+        h_i = σ(c + Σ_{j above i} v_j W_j),    p(v_i = 1 | v above i) = σ(b_i + V_i · h_i)
+
+    Written so, a frame needs D hidden states. But h changes only where a note is: a frame of n notes has n + 1
+    different ones, and ``call`` computes those alone (``sparse``); the sums are the same.
+
+    ``nade(v)``: 0/1 (frames, D) → −log p, (frames,), exact, for every one of the 2^D frames.
+    ``nade(v, visible, hidden)``: with b and c moved by visible (frames, D) and hidden (frames, H), as a network that
+    knows the past may want them.
+
+    Sources: Larochelle & Murray, AISTATS (2011); as part of an RNN-NADE, arXiv:1206.6392. Notebook: 12.
+    """
+
+    def __init__(self, visible: int, hidden: int, activation: str = "sigmoid", **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.visible, self.hidden = visible, hidden
+        self.activation = keras.activations.get(activation)
+        self.outputs = self.sizes[0]
+        self.w = self.add_weight((visible, hidden), "glorot_uniform", name="w")
+        self.v = self.add_weight((hidden, self.outputs), "glorot_uniform", name="v")
+        self.b = self.add_weight((self.outputs,), "zeros", name="b")
+        self.c = self.add_weight((hidden,), "zeros", name="c")
+        self.dropout = layers.Dropout(0.0)
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """How many numbers ``visible`` and ``hidden`` are, for the network that moves b and c."""
+        return self.visible, self.hidden
+
+    def call(self, v: object, visible: object = None, hidden: object = None) -> object:
+        v = ops.cast(v, "float32")
+        notes = ops.sum(v, axis=-1)
+        above = notes[:, None] - ops.cumsum(v, axis=-1)  # notes above each key
+        # One row for each state: the frame that it belongs to, and how many notes it has seen.
+        most = ops.cast(ops.max(notes, initial=0), "int32") + 1
+        seen = ops.cast(ops.arange(most), "float32")
+        frame, k = ops.nonzero(seen[None] <= notes[:, None])
+        k = ops.cast(k, "float32")[:, None]
+        v, above = ops.take(v, frame, axis=0), ops.take(above, frame, axis=0)
+        state = self.state(ops.matmul(v * ops.cast(above < k, "float32"), self.w), hidden, frame)
+        logits = ops.matmul(state, self.v) + self.b
+        if visible is not None:
+            logits = logits + ops.take(visible, frame, axis=0)
+        nats = self.row_nats(v, above, k, logits)
+        return ops.segment_sum(nats, ops.cast(frame, "int32"), ops.shape(notes)[0])
+
+    def state(self, heard: object, hidden: object, frame: object) -> object:
+        """The hidden units, from Σ v_j W_j."""
+        heard = heard + self.c
+        if hidden is not None:
+            heard = heard + ops.take(hidden, frame, axis=0)
+        return self.activation(heard)
+
+    def row_nats(self, v: object, above: object, k: object, logits: object) -> object:
+        """−log p of what a state decides: the keys from the k-th note down to the next, that included."""
+        return ops.sum(ops.cast(above == k, "float32") * (ops.softplus(logits) - v * logits), axis=-1)
+
+    def dense(self, v: object, visible: object = None, hidden: object = None) -> object:
+        """The same as ``call``, as the formula has it: a hidden state for each key."""
+        v = ops.cast(v, "float32")
+        heard = ops.broadcast_to(self.c, (ops.shape(v)[0], self.hidden))
+        if hidden is not None:
+            heard = heard + hidden
+        nats = ops.zeros_like(v[:, 0])
+        for i in reversed(range(self.visible)):
+            logit = ops.matmul(self.activation(heard), self.v[:, i]) + self.b[i]
+            if visible is not None:
+                logit = logit + visible[:, i]
+            nats = nats + ops.softplus(logit) - v[:, i] * logit
+            heard = heard + v[:, i : i + 1] * self.w[i]
+        return nats
+
+    def get_config(self) -> dict:
+        activation = keras.activations.serialize(self.activation)
+        return {**super().get_config(), "visible": self.visible, "hidden": self.hidden, "activation": activation}
+
+
+@keras.saving.register_keras_serializable("course")
+class NoteByNote(NADE):
+    """A frame as its notes, from high to low: each step chooses the next lower note, or the end.
+
+    p(v) = Π_k softmax(b + V h_k)[next note or end], over the keys below the k-th note, and the end (index D).
+    h_k as in ``NADE``. Without the two assumptions, every one of the 2^D frames has its probability.
+
+    most: assume at most so many notes: after them, the end is certain. window: (lowest, highest) key that may sound.
+    A frame that breaks an assumption is impossible: −log p = inf.
+    """
+
+    def __init__(
+        self,
+        visible: int,
+        hidden: int,
+        activation: str = "sigmoid",
+        most: int | None = None,
+        window: tuple[int, int] | None = None,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(visible, hidden, activation, **kwargs)
+        self.most, self.window = most, window and tuple(window)
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        return self.visible + 1, self.hidden
+
+    def row_nats(self, v: object, above: object, k: object, logits: object) -> object:
+        below = ops.cast(above >= k, "float32")  # keys that may still come
+        if self.window:
+            keys = np.arange(self.visible)
+            below = below * ((keys >= self.window[0]) & (keys <= self.window[1])).astype("float32")
+        if self.most is not None:
+            below = below * ops.cast(k < self.most, "float32")
+        chosen = v * ops.cast(above == k, "float32")
+        end = 1.0 - ops.sum(chosen, axis=-1, keepdims=True)
+        possible = ops.concatenate([below, ops.ones_like(end)], axis=-1)
+        chosen = ops.concatenate([chosen, end], axis=-1)
+        log_p = ops.log_softmax(ops.where(possible > 0, logits, -1e9), axis=-1)
+        nats = -ops.sum(chosen * log_p, axis=-1)
+        return ops.where(nats > 1e8, np.inf, nats)
+
+    def dense(self, v: object, visible: object = None, hidden: object = None) -> object:
+        raise NotImplementedError("a softmax has no form key by key; compare it with the sum over all frames.")
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "most": self.most, "window": self.window}
+
+
+class RNNNADE(keras.Model):
+    """RNN-NADE: composition of an RNN, along time, and a NADE, across the keys of a frame. The likelihood is exact.
+
+    rnn: Keras model or layer, (batch, steps, inputs) → (batch, steps, units), that sees only the past.
+    nade: ``NADE`` or ``NoteByNote``.
+
+        h_t = rnn(v_1 … v_{t−1}),   b_t = b + B h_t,   c_t = c + C h_t,   p(v_t | v_1 … v_{t−1}) = nade with b_t, c_t
+
+    ``model(v)``: frames (batch, steps, D), filled up with NOTHING → −log p of each, (batch, steps), 0 for what fills.
+    Its compiled loss is the mean over the real frames: ``model.fit(frames)``. In place of frames, (frames, weights)
+    with weights (batch, steps) counts some more than others, or not at all.
+
+    Source: Boulanger-Lewandowski, Bengio & Vincent, arXiv:1206.6392. Notebook: 12.
+    """
+
+    def __init__(self, rnn: keras.Model | layers.Layer, nade: NADE, dropout: float = 0.0, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.rnn, self.nade = rnn, nade
+        self.dropout = layers.Dropout(dropout)
+        self.visible = layers.Dense(nade.sizes[0], use_bias=False, name="visible")
+        self.hidden = layers.Dense(nade.sizes[1], use_bias=False, name="hidden")
+
+    def past(self, v: object, training: bool | None = None) -> object:
+        """What the RNN knows before each frame: (batch, steps, D) → (batch, steps, units)."""
+        v = ops.maximum(ops.cast(v, "float32"), 0.0)
+        before = ops.concatenate([ops.zeros_like(v[:, :1]), v[:, :-1]], axis=1)
+        return self.dropout(self.rnn(before, training=training), training=training)
+
+    def call(self, v: object, training: bool | None = None) -> object:
+        h = self.past(v, training=training)
+        v = ops.cast(v, "float32")
+        real = ops.reshape(v[..., 0] >= 0, (-1,))
+        (at,) = ops.nonzero(real)
+        flat = ops.take(ops.reshape(v, (-1, v.shape[-1])), at, axis=0)
+        h = ops.take(ops.reshape(h, (-1, h.shape[-1])), at, axis=0)
+        nats = self.nade(flat, self.visible(h), self.hidden(h))
+        return ops.reshape(ops.segment_sum(nats, ops.cast(at, "int32"), ops.shape(real)[0]), ops.shape(v)[:2])
+
+    def compute_loss(
+        self,
+        x: object = None,
+        y: object = None,
+        y_pred: object = None,
+        sample_weight: object = None,
+        training: bool = True,
+    ) -> object:
+        real = ops.cast(x[..., 0] >= 0, "float32")
+        if sample_weight is not None:
+            real = real * sample_weight
+        return ops.sum(real * y_pred) / ops.maximum(ops.sum(real), 1.0)
