@@ -38,12 +38,10 @@ class NADE(layers.Layer):
         super().__init__(**kwargs)
         self.visible, self.hidden = visible, hidden
         self.activation = keras.activations.get(activation)
-        self.outputs = self.sizes[0]
         self.w = self.add_weight((visible, hidden), "glorot_uniform", name="w")
-        self.v = self.add_weight((hidden, self.outputs), "glorot_uniform", name="v")
-        self.b = self.add_weight((self.outputs,), "zeros", name="b")
+        self.v = self.add_weight((hidden, self.sizes[0]), "glorot_uniform", name="v")
+        self.b = self.add_weight((self.sizes[0],), "zeros", name="b")
         self.c = self.add_weight((hidden,), "zeros", name="c")
-        self.dropout = layers.Dropout(0.0)
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -78,6 +76,33 @@ class NADE(layers.Layer):
         """−log p of what a state decides: the keys from the k-th note down to the next, that included."""
         return ops.sum(ops.cast(above == k, "float32") * (ops.softplus(logits) - v * logits), axis=-1)
 
+    def choices(self, logits: object, below: object, k: int) -> object:
+        """p of the next lower note and, last, of the end, (frames, D + 1), after k notes; below: keys that may come."""
+        stays = -ops.softplus(logits) * below
+        lower = ops.cumsum(stays[:, ::-1], axis=-1)[:, ::-1]  # log p that neither a key nor any above it sounds
+        notes = below * ops.exp(lower - stays + ops.log_sigmoid(logits))
+        return ops.concatenate([notes, ops.exp(lower[:, :1])], axis=-1)
+
+    def sample(self, frames: int, visible: np.ndarray = None, hidden: np.ndarray = None, seed: int = 0) -> np.ndarray:
+        """bool (frames, D): drawn exactly, note by note. visible, hidden: as in a call."""
+        rng = np.random.default_rng(seed)
+        made = np.zeros((frames, self.visible), np.float32)
+        going, last, k = np.arange(frames), np.full(frames, self.visible), 0
+        keys = np.arange(self.visible)
+        while len(going):
+            moved = [None if part is None else np.asarray(part)[going] for part in (visible, hidden)]
+            heard = ops.matmul(made[going], self.w) + self.c
+            state = self.activation(heard if moved[1] is None else heard + moved[1])
+            logits = ops.matmul(state, self.v) + self.b
+            logits = logits if moved[0] is None else logits + moved[0]
+            below = (keys < last[going, None]).astype(np.float32)
+            up_to = np.cumsum(np.asarray(self.choices(logits, below, k)), axis=1)
+            chosen = (up_to <= rng.random((len(going), 1), np.float32) * up_to[:, -1:]).sum(1)
+            note = chosen < self.visible
+            going, chosen = going[note], chosen[note]
+            made[going, chosen], last[going], k = 1, chosen, k + 1
+        return made.astype(bool)
+
     def dense(self, v: object, visible: object = None, hidden: object = None) -> object:
         """The same as ``call``, as the formula has it: a hidden state for each key."""
         v = ops.cast(v, "float32")
@@ -96,6 +121,26 @@ class NADE(layers.Layer):
     def get_config(self) -> dict:
         activation = keras.activations.serialize(self.activation)
         return {**super().get_config(), "visible": self.visible, "hidden": self.hidden, "activation": activation}
+
+
+@keras.saving.register_keras_serializable("course")
+class Independent(layers.Layer):
+    """Keys that know nothing of each other: p(v) = Π_i σ(b_i)^{v_i} (1 − σ(b_i))^{1 − v_i}; the readout of a plain RNN.
+
+    visible: D. ``layer(v, visible)``: 0/1 (frames, D), moved biases (frames, D) → −log p, (frames,). Notebook: 12.
+    """
+
+    def __init__(self, visible: int, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.visible, self.sizes = visible, (visible, 0)
+        self.b = self.add_weight((visible,), "zeros", name="b")
+
+    def call(self, v: object, visible: object = None, hidden: object = None) -> object:
+        logits = self.b if visible is None else self.b + visible
+        return ops.sum(ops.softplus(logits) - ops.cast(v, "float32") * logits, axis=-1)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "visible": self.visible}
 
 
 @keras.saving.register_keras_serializable("course")
@@ -125,19 +170,23 @@ class NoteByNote(NADE):
     def sizes(self) -> tuple[int, int]:
         return self.visible + 1, self.hidden
 
-    def row_nats(self, v: object, above: object, k: object, logits: object) -> object:
-        below = ops.cast(above >= k, "float32")  # keys that may still come
+    def log_choices(self, logits: object, below: object, k: object) -> object:
+        """log of ``choices``; −1e9 stands for what is impossible."""
         if self.window:
             keys = np.arange(self.visible)
             below = below * ((keys >= self.window[0]) & (keys <= self.window[1])).astype("float32")
         if self.most is not None:
             below = below * ops.cast(k < self.most, "float32")
+        possible = ops.concatenate([below, ops.ones_like(below[:, :1])], axis=-1)
+        return ops.log_softmax(ops.where(possible > 0, logits, -1e9), axis=-1)
+
+    def choices(self, logits: object, below: object, k: int) -> object:
+        return ops.exp(self.log_choices(logits, below, k))
+
+    def row_nats(self, v: object, above: object, k: object, logits: object) -> object:
         chosen = v * ops.cast(above == k, "float32")
-        end = 1.0 - ops.sum(chosen, axis=-1, keepdims=True)
-        possible = ops.concatenate([below, ops.ones_like(end)], axis=-1)
-        chosen = ops.concatenate([chosen, end], axis=-1)
-        log_p = ops.log_softmax(ops.where(possible > 0, logits, -1e9), axis=-1)
-        nats = -ops.sum(chosen * log_p, axis=-1)
+        chosen = ops.concatenate([chosen, 1.0 - ops.sum(chosen, axis=-1, keepdims=True)], axis=-1)
+        nats = -ops.sum(chosen * self.log_choices(logits, ops.cast(above >= k, "float32"), k), axis=-1)
         return ops.where(nats > 1e8, np.inf, nats)
 
     def dense(self, v: object, visible: object = None, hidden: object = None) -> object:
@@ -147,43 +196,61 @@ class NoteByNote(NADE):
         return {**super().get_config(), "most": self.most, "window": self.window}
 
 
-class RNNNADE(keras.Model):
-    """RNN-NADE: composition of an RNN, along time, and a NADE, across the keys of a frame. The likelihood is exact.
+class OverTime(keras.Model):
+    """Composition of an RNN, along time, and a model of frames, across keys: the RNN moves the frame model's biases.
 
-    rnn: Keras model or layer, (batch, steps, inputs) → (batch, steps, units), that sees only the past.
-    nade: ``NADE`` or ``NoteByNote``.
+    rnn: Keras model or layer, (batch, steps, inputs) → (batch, steps, units), that sees only what it is given so far.
+    frames: called as frames(v, visible, hidden), v (frames, D); D is its attribute ``visible``.
+    sizes: how many numbers visible and hidden are; 0: the frame model takes none.
+    dropout: share of the RNN's units that the biases do not hear while it trains.
 
-        h_t = rnn(v_1 … v_{t−1}),   b_t = b + B h_t,   c_t = c + C h_t,   p(v_t | v_1 … v_{t−1}) = nade with b_t, c_t
-
-    ``model(v)``: frames (batch, steps, D), filled up with NOTHING → −log p of each, (batch, steps), 0 for what fills.
-    Its compiled loss is the mean over the real frames: ``model.fit(frames)``. In place of frames, (frames, weights)
-    with weights (batch, steps) counts some more than others, or not at all.
-
-    Source: Boulanger-Lewandowski, Bengio & Vincent, arXiv:1206.6392. Notebook: 12.
+    Columns of the input behind the D keys are no part of a frame. They are told to the RNN at their own step: metre,
+    transposition, whatever is known.
     """
 
-    def __init__(self, rnn: keras.Model | layers.Layer, nade: NADE, dropout: float = 0.0, **kwargs: object) -> None:
+    def __init__(
+        self,
+        rnn: keras.Model | layers.Layer,
+        frames: layers.Layer,
+        sizes: tuple[int, int],
+        dropout: float = 0.0,
+        **kwargs: object,
+    ) -> None:
         super().__init__(**kwargs)
-        self.rnn, self.nade = rnn, nade
+        self.rnn, self.frames, self.rate = rnn, frames, dropout
         self.dropout = layers.Dropout(dropout)
-        self.visible = layers.Dense(nade.sizes[0], use_bias=False, name="visible")
-        self.hidden = layers.Dense(nade.sizes[1], use_bias=False, name="hidden")
+        self.to_visible, self.to_hidden = (
+            layers.Dense(size, use_bias=False, name=name) if size else None
+            for size, name in zip(sizes, ("to_visible", "to_hidden"), strict=True)
+        )
 
     def past(self, v: object, training: bool | None = None) -> object:
-        """What the RNN knows before each frame: (batch, steps, D) → (batch, steps, units)."""
+        """What the RNN knows before each frame: (batch, steps, D + told) → (batch, steps, units)."""
         v = ops.maximum(ops.cast(v, "float32"), 0.0)
-        before = ops.concatenate([ops.zeros_like(v[:, :1]), v[:, :-1]], axis=1)
-        return self.dropout(self.rnn(before, training=training), training=training)
+        keys = v[..., : self.frames.visible]
+        before = ops.concatenate([ops.zeros_like(keys[:, :1]), keys[:, :-1]], axis=1)
+        told = v[..., self.frames.visible :]
+        h = self.rnn(ops.concatenate([before, told], axis=-1) if told.shape[-1] else before, training=training)
+        return self.dropout(h, training=training)
+
+    def moved(self, h: object) -> tuple:
+        """What is added to the frame model's biases: (frames, units) → visible (frames, …), hidden (frames, …)."""
+        return tuple(to(h) if to else None for to in (self.to_visible, self.to_hidden))
 
     def call(self, v: object, training: bool | None = None) -> object:
         h = self.past(v, training=training)
-        v = ops.cast(v, "float32")
-        real = ops.reshape(v[..., 0] >= 0, (-1,))
+        v = ops.cast(v, "float32")[..., : self.frames.visible]
+        # What fills up is left out, not multiplied by zero.
+        real = ops.reshape(v[..., 0] != NOTHING, (-1,))
         (at,) = ops.nonzero(real)
-        flat = ops.take(ops.reshape(v, (-1, v.shape[-1])), at, axis=0)
+        frames = ops.take(ops.reshape(v, (-1, self.frames.visible)), at, axis=0)
         h = ops.take(ops.reshape(h, (-1, h.shape[-1])), at, axis=0)
-        nats = self.nade(flat, self.visible(h), self.hidden(h))
+        nats = self.frame_nats(frames, *self.moved(h), training)
         return ops.reshape(ops.segment_sum(nats, ops.cast(at, "int32"), ops.shape(real)[0]), ops.shape(v)[:2])
+
+    def frame_nats(self, v: object, visible: object, hidden: object, training: bool | None) -> object:
+        """What each frame costs, (frames,)."""
+        return self.frames(v, visible, hidden)
 
     def compute_loss(
         self,
@@ -193,7 +260,26 @@ class RNNNADE(keras.Model):
         sample_weight: object = None,
         training: bool = True,
     ) -> object:
-        real = ops.cast(x[..., 0] >= 0, "float32")
+        counts = ops.cast(x[..., 0] != NOTHING, "float32")
         if sample_weight is not None:
-            real = real * sample_weight
-        return ops.sum(real * y_pred) / ops.maximum(ops.sum(real), 1.0)
+            counts = counts * sample_weight
+        return ops.sum(counts * y_pred) / ops.maximum(ops.sum(counts), 1.0)
+
+
+@keras.saving.register_keras_serializable("course")
+class RNNNADE(OverTime):
+    """RNN-NADE: composition of an RNN, along time, and a NADE, across the keys of a frame. The likelihood is exact.
+
+    rnn: (batch, steps, D) → (batch, steps, units), seeing only what it is given so far. nade: ``NADE``, ``NoteByNote``.
+
+        h_t = rnn(v_1 … v_{t−1}),   b_t = b + B h_t,   c_t = c + C h_t,   p(v_t | v_1 … v_{t−1}) = nade with b_t, c_t
+
+    ``model(v)``: frames (batch, steps, D), filled up with NOTHING → −log p of each, (batch, steps), 0 for what fills.
+    Its loss is their mean over the real frames: ``model.fit(frames)``; with sample_weight (batch, steps), the
+    weighted mean.
+
+    Source: Boulanger-Lewandowski, Bengio & Vincent, arXiv:1206.6392. Notebook: 12.
+    """
+
+    def __init__(self, rnn: keras.Model | layers.Layer, nade: NADE, dropout: float = 0.0, **kwargs: object) -> None:
+        super().__init__(rnn, nade, nade.sizes, dropout, **kwargs)
