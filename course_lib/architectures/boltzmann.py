@@ -60,11 +60,13 @@ class RBM(keras.Model):
         v = ops.cast(v, "float32")
         b = self.b if visible is None else self.b + visible
         c = self.c if hidden is None else self.c + hidden
-        w_t = ops.transpose(self.w)
-        chance = keras.random.uniform((steps, ops.shape(v)[0], self.hidden + self.visible), seed=self.dice)
+        w_t, n = ops.transpose(self.w), ops.shape(v)[0]
+        # All dice at once: two calls for all the steps.
+        for_h = keras.random.uniform((steps, n, self.hidden), seed=self.dice)
+        for_v = keras.random.uniform((steps, n, self.visible), seed=self.dice)
         for step in range(steps):
-            h = ops.cast(chance[step, :, : self.hidden] < ops.sigmoid(ops.matmul(v, self.w) + c), "float32")
-            v = ops.cast(chance[step, :, self.hidden :] < ops.sigmoid(ops.matmul(h, w_t) + b), "float32")
+            h = ops.cast(for_h[step] < ops.sigmoid(ops.matmul(v, self.w) + c), "float32")
+            v = ops.cast(for_v[step] < ops.sigmoid(ops.matmul(h, w_t) + b), "float32")
         return v
 
     def jump(
