@@ -136,22 +136,22 @@ def over_time(model: OverTime, plan: Plan, run: Run, keys: tuple[int, int] | Non
 def train_rnn(run: Run) -> Trained:
     """LSTM with independent keys."""
     keras.utils.set_random_seed(run.seed)
-    plan = Plan(rate=3e-3, epochs=600, batch=16, shift=6)
-    return over_time(OverTime(rnn(256, 0.2), Independent(KEYS), (KEYS, 0), 0.5), plan, run)
+    plan = Plan(rate=3e-3, epochs=600, batch=16, shift=3)
+    return over_time(OverTime(rnn(256, 0.2), Independent(KEYS), (KEYS, 0), 0.4), plan, run)
 
 
 def train_rnn_nade(run: Run) -> Trained:
     """LSTM and NADE."""
     keras.utils.set_random_seed(run.seed)
-    plan = Plan(rate=3e-3, epochs=600, batch=16, shift=6)
-    return over_time(RNNNADE(rnn(256, 0.2), NADE(KEYS, 256, "relu"), 0.5), plan, run)
+    plan = Plan(rate=3e-3, epochs=600, batch=16, shift=3)
+    return over_time(RNNNADE(rnn(256, 0.2), NADE(KEYS, 256, "relu"), 0.4), plan, run)
 
 
 def train_rnn_notes(run: Run) -> Trained:
     """LSTM and a readout note by note, for any frame."""
     keras.utils.set_random_seed(run.seed)
-    plan = Plan(rate=3e-3, epochs=600, batch=16, shift=6)
-    return over_time(RNNNADE(rnn(256, 0.2), NoteByNote(KEYS, 256, "relu"), 0.5), plan, run)
+    plan = Plan(rate=3e-3, epochs=600, batch=16, shift=3)
+    return over_time(RNNNADE(rnn(256, 0.2), NoteByNote(KEYS, 256, "relu"), 0.4), plan, run)
 
 
 def bounds(sequences: Sequence[np.ndarray]) -> tuple[int, tuple[int, int]]:
@@ -163,9 +163,9 @@ def bounds(sequences: Sequence[np.ndarray]) -> tuple[int, tuple[int, int]]:
 def train_rnn_notes_bounded(run: Run) -> Trained:
     """The same with two assumptions: no more notes at once than in training, and no key beyond those heard there."""
     keras.utils.set_random_seed(run.seed)
-    plan = Plan(rate=3e-3, epochs=600, batch=16, shift=6)
+    plan = Plan(rate=3e-3, epochs=600, batch=16, shift=3)
     most, window = bounds(run.data.train)
-    model = RNNNADE(rnn(256, 0.2), NoteByNote(KEYS, 256, "relu", most, window), 0.5)
+    model = RNNNADE(rnn(256, 0.2), NoteByNote(KEYS, 256, "relu", most, window), 0.4)
     return over_time(model, plan, run, window)
 
 
@@ -261,8 +261,8 @@ class Lessons:
 def train_rbm(run: Run) -> Trained:
     """RBM on single frames, persistent chains; log Z by annealed importance sampling."""
     keras.utils.set_random_seed(run.seed)
-    plan = Plan(rate=2e-2, epochs=2000, batch=500, decay=5e-3, patience=SCORES_NEVER)
-    model, base = RBM(KEYS, 250, k=1, persistent=500, seed=run.seed), odds(run.data.train)
+    plan = Plan(rate=5e-3, epochs=3000, batch=100, decay=5e-3, patience=SCORES_NEVER)
+    model, base = RBM(KEYS, 200, k=2, persistent=100, seed=run.seed), odds(run.data.train)
     model.b.assign(base)
     chosen = few(run.data.valid, CHOOSING)
 
