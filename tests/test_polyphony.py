@@ -162,7 +162,12 @@ def test_transposed_notes_stay_within_the_keys() -> None:
     low = np.zeros((4, KEYS), bool)
     low[:, [1, 20]] = True
     windows = Windows([low, np.zeros((3, KEYS), bool)], Plan(1e-3, 1, 9, shift=6), 0, (0, 21))
-    seen = {int(k) for epoch in range(40) for x, _ in windows(epoch) for k in np.flatnonzero((x[..., :KEYS] == 1).any((0, 1)))}
+    seen = {
+        int(k)
+        for epoch in range(40)
+        for x, _ in windows(epoch)
+        for k in np.flatnonzero((x[..., :KEYS] == 1).any((0, 1)))
+    }
     assert seen == {0, 1, 2, 19, 20, 21}
 
 

@@ -240,7 +240,15 @@ class Lessons:
 
     def __init__(self, v: np.ndarray, proposed: np.ndarray, nats: np.ndarray, h: np.ndarray | None, each: int,
                  plan: Plan, seed: int) -> None:  # fmt: skip
-        self.v, self.proposed, self.nats, self.h, self.each, self.plan, self.seed = v, proposed, nats, h, each, plan, seed
+        self.v, self.proposed, self.nats, self.h, self.each, self.plan, self.seed = (
+            v,
+            proposed,
+            nats,
+            h,
+            each,
+            plan,
+            seed,
+        )
 
     def __call__(self, epoch: int) -> Iterator[tuple[tuple, None]]:
         rng = np.random.default_rng((self.seed, epoch))
@@ -316,10 +324,10 @@ def train_rnn_rbm(run: Run) -> Trained:
     taught_by = over_time(master, teach, run._replace(path=path, limit=run.limit * 0.6)).facts
     listener = Past(master)
     proposed, nats, h = proposals(listener, run.data.train, teach, 12, run.seed)
-    model = RNNRBM(master.rnn, RBM(KEYS, 256, k=1, seed=run.seed), 0.3)
+    model = RNNRBM(master.rnn, RBM(KEYS, 256, k=1, seed=run.seed), 0.5)
     base = odds(run.data.train)
     model.frames.b.assign(base)
-    plan = Plan(rate=1e-2, epochs=300, batch=500, decay=1e-3, patience=SCORES_NEVER)
+    plan = Plan(rate=3e-3, epochs=300, batch=150, decay=1e-3, patience=SCORES_NEVER)
     batches = Lessons(np.concatenate(run.data.train), proposed, nats, h, 2, plan, run.seed)
 
     def terms(v: np.ndarray, drawn: np.ndarray, h: np.ndarray, runs: int, steps: int, seed: int) -> tuple:

@@ -215,7 +215,9 @@ def train(
                     facts["ended"] = "time"
                     break
                 steps = int(optimizer.iterations)
-                optimizer.learning_rate = plan.rate * min(1, (steps + 1) / plan.warm) * (np.cos(np.pi * done) + 1.01) / 2.01
+                optimizer.learning_rate = (
+                    plan.rate * min(1, (steps + 1) / plan.warm) * (np.cos(np.pi * done) + 1.01) / 2.01
+                )
                 if not np.isfinite(float(model.train_on_batch(x, sample_weight=weights))):
                     raise FloatingPointError(f"the loss is no number after {steps} steps of {path.stem}.")
                 facts["batch"] = number + 1

@@ -38,7 +38,9 @@ class PolyphonySet(NamedTuple):
             raise MusicError(f"there is no part {name!r}; there are {', '.join(PARTS)}.")
         found = getattr(self, name)
         if found is None:
-            raise MusicError(f"this file has no test part ({PARTS[name]}). Measure on --split valid, or give a file with it.")
+            raise MusicError(
+                f"this file has no test part ({PARTS[name]}). Measure on --split valid, or give a file with it."
+            )
         return found
 
 
@@ -69,7 +71,9 @@ def _sequences(cells: np.ndarray, where: str) -> list[np.ndarray]:
     cells = [np.asarray(cell) for cell in (cells.ravel() if cells.dtype == object else cells)]
     for i, cell in enumerate(cells):
         if cell.size and (cell.ndim != 2 or cell.shape[1] != KEYS or not np.isin(cell, (0, 1)).all()):
-            raise MusicError(f"{where}: sequence {i} is {cell.dtype} {cell.shape}; it must be 0 and 1, (steps, {KEYS}).")
+            raise MusicError(
+                f"{where}: sequence {i} is {cell.dtype} {cell.shape}; it must be 0 and 1, (steps, {KEYS})."
+            )
     found = [cell.astype(bool) for cell in cells if cell.size]
     if not found:
         raise MusicError(f"{where} holds no frames.")
