@@ -12,7 +12,7 @@ from scipy.io import savemat
 from benchmarks.polyphony import networks, program, training
 from benchmarks.polyphony.published import published, set_name
 from benchmarks.polyphony.training import Frames, Plan, Windows, by_length, filled, told, train
-from course_lib.architectures.nade import NOTHING, Independent, NoteByNote, OverTime, RNNNADE
+from course_lib.architectures.nade import NOTHING, RNNNADE, Independent, NoteByNote, OverTime
 from course_lib.music.polyphony import KEYS, PolyphonySet
 
 PLAN = Plan(rate=1e-2, epochs=4, batch=3, shift=2, window=8)

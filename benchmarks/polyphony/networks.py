@@ -10,9 +10,9 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from benchmarks.polyphony.training import Frames, Plan, Windows, by_length, everything, filled, told, train
+from benchmarks.polyphony.training import Clock, Frames, Plan, Windows, by_length, everything, filled, told, train
 from course_lib.architectures.boltzmann import RBM, RNNRBM, annealed_importance, importance_weights
-from course_lib.architectures.nade import NADE, Independent, NoteByNote, OverTime, RNNNADE
+from course_lib.architectures.nade import NADE, RNNNADE, Independent, NoteByNote, OverTime
 from course_lib.music.polyphony import KEYS, PolyphonySet
 
 CHOOSING = 12_000  # frames of the validation part that are asked while training
@@ -202,68 +202,54 @@ def odds(sequences: Sequence[np.ndarray]) -> np.ndarray:
 
 
 class Taught(keras.Model):
-    """Trains an RBM, or the RBM of an RNN-RBM whose RNN stands, by chains that a teacher starts and helps to jump.
+    """Trains the RBM of an RNN-RBM whose RNN stands, by chains that a teacher helps to jump.
 
-    F(v) − F(v′) as in contrastive divergence; but the chain that ends in v′ begins at a frame of the teacher, an exact
-    model of the same frames, takes k Gibbs steps, may jump to another frame of the teacher, and so on. At every time
-    the RBM's own distribution is what the chain leaves unchanged.
+    F(v) − F(v′) as in contrastive divergence, with a persistent chain for each frame of the training part: k Gibbs
+    steps, perhaps a jump to a frame drawn from the teacher, and k Gibbs steps again. Each of these steps leaves the
+    RBM's own distribution unchanged; the jumps bring the chain to where it would not come in time.
+
+    student: the RNN-RBM. master: the RNN-NADE with the same RNN. frames: bool (frames, 88), where the chains begin.
     """
 
-    def __init__(self, rbm: RBM, teacher: NADE, jumps: int, student: OverTime | None, master: OverTime | None) -> None:
+    def __init__(self, student: RNNRBM, master: RNNNADE, frames: np.ndarray) -> None:
         super().__init__()
-        self.rbm, self.teacher, self.jumps, self.student, self.master = rbm, teacher, jumps, student, master
-        teacher.trainable = False
-        if master:
-            master.trainable = student.rnn.trainable = False
+        self.student, self.master = student, master
+        self.chains = self.add_weight(frames.shape, "zeros", "int8", trainable=False, name="chains")
+        self.chains.assign(frames.astype(np.int8))
+        master.trainable = False  # and with it the RNN of both
 
     def call(self, x: tuple, training: bool | None = None) -> object:
-        v, proposed, nats, *h = x
+        at, v, proposed, nats, h = x
         v, proposed = ops.cast(v, "float32"), ops.cast(proposed, "float32")
-        moved = self.student.moved(self.student.dropout(h[0], training=training)) if h else (None, None)
-        teaching = self.master.moved(h[0]) if h else (None, None)
-        end = proposed[:, 0]
-        for j in range(1, self.jumps + 1):
-            end = self.rbm.gibbs(end, self.rbm.k, *moved)
-            end = self.rbm.jump(end, self.teacher(end, *teaching), proposed[:, j], nats[:, j], *moved)
-        end = ops.stop_gradient(self.rbm.gibbs(end, self.rbm.k, *moved))
-        return self.rbm(v, *moved) - self.rbm(end, *moved)
+        rbm = self.student.frames
+        moved = self.student.moved(self.student.dropout(h, training=training))
+        end = ops.cast(ops.take(self.chains, at, axis=0), "float32")
+        end = rbm.gibbs(end, rbm.k, *moved)
+        end = rbm.jump(end, self.master.frames(end, *self.master.moved(h)), proposed, nats, *moved)
+        end = ops.stop_gradient(rbm.gibbs(end, rbm.k, *moved))
+        if training:
+            self.chains.assign(ops.scatter_update(self.chains, at[:, None], ops.cast(end, "int8")))
+        return rbm(v, *moved) - rbm(end, *moved)
 
     def compute_loss(self, x: object, y: object, y_pred: object, sample_weight: object = None, **_: object) -> object:
         return ops.mean(y_pred)
 
 
 class Lessons:
-    """Batches for ``Taught``: frames, what the teacher proposes for each, −log q of it, and what the RNN knows.
+    """Batches for ``Taught``: number of each frame, the frame, one of the teacher's for it, −log q of that, and h."""
 
-    proposed: bool (frames, several, 88), or (several, 88), the same for all frames.
-    """
-
-    def __init__(self, v: np.ndarray, proposed: np.ndarray, nats: np.ndarray, h: np.ndarray | None, each: int,
-                 plan: Plan, seed: int) -> None:  # fmt: skip
-        self.v, self.proposed, self.nats, self.h, self.each, self.plan, self.seed = (
-            v,
-            proposed,
-            nats,
-            h,
-            each,
-            plan,
-            seed,
-        )
+    def __init__(
+        self, v: np.ndarray, proposed: np.ndarray, nats: np.ndarray, h: np.ndarray, plan: Plan, seed: int
+    ) -> None:
+        self.v, self.proposed, self.nats, self.h, self.plan, self.seed = v, proposed, nats, h, plan, seed
 
     def __call__(self, epoch: int) -> Iterator[tuple[tuple, None]]:
         rng = np.random.default_rng((self.seed, epoch))
-        order = rng.permutation(len(self.v))
+        order = rng.permutation(len(self.v)).astype(np.int32)
         for start in range(0, len(order) - len(order) % self.plan.batch or 1, self.plan.batch):
             at = order[start : start + self.plan.batch]
-            if self.proposed.ndim == 2:
-                which = rng.integers(0, len(self.proposed), (len(at), self.each))
-                parts = [self.v[at], self.proposed[which], self.nats[which]]
-            else:
-                which = rng.integers(0, self.proposed.shape[1], (len(at), self.each))
-                parts = [self.v[at], self.proposed[at[:, None], which], self.nats[at[:, None], which]]
-            if self.h is not None:
-                parts.append(self.h[at].astype(np.float32))
-            yield tuple(parts), None
+            which = rng.integers(0, self.proposed.shape[1], len(at))
+            yield (at, self.v[at], self.proposed[at, which], self.nats[at, which], self.h[at].astype(np.float32)), None
 
 
 def train_rbm(run: Run) -> Trained:
@@ -316,19 +302,25 @@ def proposals(listener: Past, sequences: Sequence[np.ndarray], plan: Plan, each:
 
 
 def train_rnn_rbm(run: Run) -> Trained:
-    """LSTM and RBM. The LSTM is that of an RNN-NADE trained first, whose NADE then teaches the RBM."""
+    """LSTM and RBM. The LSTM is that of an RNN that reads out note by note, trained first; its readout proposes jumps.
+
+    The LSTM and what it hears of the training part then stand, so that an RBM's training step costs no LSTM.
+    """
     keras.utils.set_random_seed(run.seed)
     teach = Plan(rate=3e-3, epochs=600, batch=16, shift=3)
     master = RNNNADE(rnn(256, 0.2), NoteByNote(KEYS, 256, "relu"), 0.4)
     path = run.path.with_name(f"{run.path.stem}-teacher.npz")
     taught_by = over_time(master, teach, run._replace(path=path, limit=run.limit * 0.6)).facts
     listener = Past(master)
-    proposed, nats, h = proposals(listener, run.data.train, teach, 12, run.seed)
+    frames = np.concatenate(run.data.train)
+    clock = Clock()
+    proposed, nats, h = proposals(listener, run.data.train, teach, min(12, max(2, 500_000 // len(frames))), run.seed)
+    taught_by = with_teacher(taught_by, {"seconds": clock.wall, "cpu seconds": clock.cpu})
     model = RNNRBM(master.rnn, RBM(KEYS, 256, k=1, seed=run.seed), 0.5)
     base = odds(run.data.train)
     model.frames.b.assign(base)
-    plan = Plan(rate=3e-3, epochs=300, batch=150, decay=1e-3, patience=SCORES_NEVER)
-    batches = Lessons(np.concatenate(run.data.train), proposed, nats, h, 2, plan, run.seed)
+    plan = Plan(rate=3e-3, epochs=300, batch=200, decay=1e-3, patience=SCORES_NEVER)
+    batches = Lessons(frames, proposed, nats, h, plan, run.seed)
 
     def terms(v: np.ndarray, drawn: np.ndarray, h: np.ndarray, runs: int, steps: int, seed: int) -> tuple:
         """F of each frame, and of its log Z an estimate, its variance, and by how much it is too low on average."""
@@ -354,10 +346,8 @@ def train_rnn_rbm(run: Run) -> Trained:
         energy, z, *_ = terms(v_few, drawn_few, h_few, 1, 300, 0)
         return float((energy + z).mean())
 
-    facts = train(
-        Taught(model.frames, master.frames, 1, model, master), batches, score, plan, run.path,
-        run.limit * 0.35, run.seed, run.clock, run.say,
-    )  # fmt: skip
+    taught, limit = Taught(model, master, frames), run.limit * 0.33
+    facts = train(taught, batches, score, plan, run.path, limit, run.seed, run.clock, run.say)
 
     def measure(part: Sequence[np.ndarray]) -> Measured:
         v = np.concatenate(part)
@@ -376,8 +366,9 @@ def train_rnn_rbm(run: Run) -> Trained:
         # The mean of log Z is too low by about ``low``: the interval reaches as far as twice that.
         return Measured(value, (value - error, value + error + 2 * low.mean()), remark)
 
-    parameters = model.count_params()
-    return Trained(measure, parameters, with_teacher(facts, taught_by), "taught by a readout note by note")
+    weights = {id(weight): weight for weight in [*model.rnn.weights, *model.frames.weights, *taught.trainable_weights]}
+    parameters = sum(int(np.prod(weight.shape)) for weight in weights.values() if weight.dtype == "float32")
+    return Trained(measure, parameters, with_teacher(facts, taught_by), "its RNN and its chains' jumps: note by note")
 
 
 SCORES_NEVER = 10**6

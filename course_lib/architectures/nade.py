@@ -6,8 +6,6 @@ frames of ``NOTHING``, which count nowhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import keras
 import numpy as np
 from keras import layers, ops
@@ -50,20 +48,27 @@ class NADE(layers.Layer):
 
     def call(self, v: object, visible: object = None, hidden: object = None) -> object:
         v = ops.cast(v, "float32")
-        notes = ops.sum(v, axis=-1)
-        above = notes[:, None] - ops.cumsum(v, axis=-1)  # notes above each key
-        # One row for each state: the frame that it belongs to, and how many notes it has seen.
-        most = ops.cast(ops.max(notes, initial=0), "int32") + 1
-        seen = ops.cast(ops.arange(most), "float32")
-        frame, k = ops.nonzero(seen[None] <= notes[:, None])
-        k = ops.cast(k, "float32")[:, None]
-        v, above = ops.take(v, frame, axis=0), ops.take(above, frame, axis=0)
-        state = self.state(ops.matmul(v * ops.cast(above < k, "float32"), self.w), hidden, frame)
-        logits = ops.matmul(state, self.v) + self.b
+        n = ops.sum(v, axis=-1)
+        above = n[:, None] - ops.cumsum(v, axis=-1)  # notes above each key
+        # One row for each state: the frame that it belongs to, and how many notes it has heard.
+        k = ops.arange(ops.cast(ops.max(n, initial=0), "int32") + 1)
+        frame, seen = (ops.cast(at, "int32") for at in ops.nonzero(ops.cast(k, "float32")[None] <= n[:, None]))
+        n = ops.cast(n, "int32")
+        heard = ops.take(self.heard(v, n, k), seen * ops.size(n) + frame, axis=0)
+        logits = ops.matmul(self.state(heard, hidden, frame), self.v) + self.b
         if visible is not None:
             logits = logits + ops.take(visible, frame, axis=0)
-        nats = self.row_nats(v, above, k, logits)
-        return ops.segment_sum(nats, ops.cast(frame, "int32"), ops.shape(notes)[0])
+        return self.nats(v, n, above, frame, seen, logits)
+
+    def heard(self, v: object, n: object, k: object) -> object:
+        """Σ W_j over the first k notes of each frame, ((most notes + 1) · frames, H); right where it has k notes."""
+        _, from_above = ops.nonzero(v[:, ::-1])
+        keys = self.visible - 1 - ops.cast(from_above, "int32")  # of all notes, frame by frame, from high to low
+        # A frame with fewer notes than others reads on into its neighbours; no row asks for that.
+        at = ops.minimum((ops.cumsum(n) - n)[None] + k[:-1, None], ops.maximum(ops.size(keys) - 1, 0))
+        words = ops.reshape(ops.take(self.w, ops.take(keys, at), axis=0), (-1, ops.size(n) * self.hidden))
+        sums = ops.matmul(ops.cast(k[:, None] > k[None, :-1], "float32"), words)
+        return ops.reshape(sums, (-1, self.hidden))
 
     def state(self, heard: object, hidden: object, frame: object) -> object:
         """The hidden units, from Σ v_j W_j."""
@@ -72,9 +77,11 @@ class NADE(layers.Layer):
             heard = heard + ops.take(hidden, frame, axis=0)
         return self.activation(heard)
 
-    def row_nats(self, v: object, above: object, k: object, logits: object) -> object:
-        """−log p of what a state decides: the keys from the k-th note down to the next, that included."""
-        return ops.sum(ops.cast(above == k, "float32") * (ops.softplus(logits) - v * logits), axis=-1)
+    def nats(self, v: object, n: object, above: object, frame: object, seen: object, logits: object) -> object:
+        """−log p of each frame, from the logits of its states: a key is decided by the state that heard all above."""
+        row = (ops.cumsum(n + 1) - n - 1)[:, None] + ops.cast(above, "int32")
+        decided = ops.take(ops.reshape(logits, (-1,)), row * self.visible + ops.arange(self.visible))
+        return ops.sum(ops.softplus(decided) - v * decided, axis=-1)
 
     def choices(self, logits: object, below: object, k: int) -> object:
         """p of the next lower note and, last, of the end, (frames, D + 1), after k notes; below: keys that may come."""
@@ -183,11 +190,13 @@ class NoteByNote(NADE):
     def choices(self, logits: object, below: object, k: int) -> object:
         return ops.exp(self.log_choices(logits, below, k))
 
-    def row_nats(self, v: object, above: object, k: object, logits: object) -> object:
+    def nats(self, v: object, n: object, above: object, frame: object, seen: object, logits: object) -> object:
+        v, above = ops.take(v, frame, axis=0), ops.take(above, frame, axis=0)
+        k = ops.cast(seen, "float32")[:, None]
         chosen = v * ops.cast(above == k, "float32")
         chosen = ops.concatenate([chosen, 1.0 - ops.sum(chosen, axis=-1, keepdims=True)], axis=-1)
         nats = -ops.sum(chosen * self.log_choices(logits, ops.cast(above >= k, "float32"), k), axis=-1)
-        return ops.where(nats > 1e8, np.inf, nats)
+        return ops.segment_sum(ops.where(nats > 1e8, np.inf, nats), frame, ops.size(n))
 
     def dense(self, v: object, visible: object = None, hidden: object = None) -> object:
         raise NotImplementedError("a softmax has no form key by key; compare it with the sum over all frames.")
