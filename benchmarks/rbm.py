@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache, partial
 from importlib.util import find_spec
+from statistics import median
 
 import numpy as np
 
@@ -31,8 +33,8 @@ def first_weights() -> list[np.ndarray]:
 
 
 @cache
-def trainer(peer: str, k: int) -> Callable[[np.ndarray], None]:
-    """Trains for an epoch. One peer a process: TensorFlow and PyTorch do not mix."""
+def machine(peer: str, k: int) -> object:
+    """The peer's RBM with ``first_weights``. One peer a process: TensorFlow and PyTorch do not mix."""
     if peer == "this library":
         import keras
 
@@ -42,19 +44,38 @@ def trainer(peer: str, k: int) -> Callable[[np.ndarray], None]:
         for weight, value in zip((model.w, model.b, model.c), first_weights(), strict=True):
             weight.assign(value)
         model.compile(keras.optimizers.SGD(0.01), jit_compile=False, steps_per_execution=20)
-        return lambda v: model.fit(v, batch_size=BATCH, verbose=0)
+        return model
     if peer == "NumPy":
         from benchmarks.peers.numpy_rbm import RBM
     else:
         from benchmarks.peers.torch_rbm import RBM
-    machine = RBM(first_weights(), k)
-    return lambda v: machine.epoch(v, BATCH)
+    return RBM(first_weights(), k)
 
 
-def epoch(peer: str, k: int, frames: int) -> float:
-    """Seconds of an epoch; runs in the peer's own process."""
-    v = data(frames)
-    return seconds(lambda: trainer(peer, k)(v))
+def train(peer: str, k: int, frames: int, epochs: int) -> list[float]:
+    """Trains for a number of epochs and gives the seconds of each. It goes on where it stopped."""
+    v, model = data(frames), machine(peer, k)
+    if peer != "this library":
+        return [seconds(lambda: model.epoch(v, BATCH)) for _ in range(epochs)]
+    import keras
+
+    times = [time.perf_counter()]
+    watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: times.append(time.perf_counter()))
+    model.fit(v, epochs=epochs, batch_size=BATCH, callbacks=[watch], verbose=0)
+    return np.diff(times).tolist()
+
+
+def learnt(peer: str, k: int, frames: int, epochs: int) -> list[np.ndarray]:
+    """W, b and c after so many epochs."""
+    train(peer, k, frames, epochs)
+    model = machine(peer, k)
+    detached = (part.detach() if peer == "PyTorch" else part for part in (model.w, model.b, model.c))
+    return [np.array(np.asarray(part), np.float64) for part in detached]
+
+
+def epoch(peer: str, k: int, frames: int, count: int = 4) -> float:
+    """Seconds of an epoch, the median of all but the first, in which ``fit`` sets up; in the peer's own process."""
+    return median(train(peer, k, frames, count)[1:])
 
 
 @cache
@@ -90,7 +111,7 @@ def likelihoods(form: str, frames: int) -> float:
 
 
 def run(repeats: int = 11, frames: int = 10_000) -> Iterator[Row]:
-    """repeats: turns of an epoch each. frames: of an epoch; a multiple of 2,000 is whole batches and executions."""
+    """repeats: turns of four epochs, of which the first is not counted. frames: of an epoch; a multiple of 2,000 is whole batches and executions."""
     present = [peer for peer in PEERS if peer != "PyTorch" or find_spec("torch")]
     with ExitStack() as stack:
         calls = {peer: stack.enter_context(own_process(without=SLOWING)) for peer in present}

@@ -18,6 +18,23 @@ EXACT = 20
 """Units of the smaller side up to which Z is summed: 2²⁰ terms."""
 
 
+class Dice:
+    """Throws for each unit of each chain, again and again: in Gibbs' steps good dice cost more than all else.
+
+    Each place of ``shape`` has a linear congruential generator of 32 bits, x ← 1664525 x + 1013904223, and begins where
+    a good generator, ``seed``, puts it. That will do for some hundred throws; then take new dice.
+    Source: Press et al., Numerical Recipes, section 7.1.
+    """
+
+    def __init__(self, shape: tuple, seed: keras.random.SeedGenerator) -> None:
+        self.x = keras.random.randint(shape, -(2**31), 2**31 - 1, "int32", seed)
+
+    def below(self, chance: object) -> object:
+        """1 where a number drawn from 0..1 is below ``chance``, else 0, as floats."""
+        self.x = self.x * 1664525 + 1013904223  # modulo 2³²: what does not fit is lost
+        return ops.cast(ops.cast(self.x, "float32") < (chance - 0.5) * 2.0**32, "float32")
+
+
 @keras.saving.register_keras_serializable("course")
 class RBM(keras.Model):
     """Restricted Boltzmann machine: p(v) = Σ_h exp(v·b + h·c + v W h) / Z = exp(−F(v)) / Z.
@@ -61,12 +78,10 @@ class RBM(keras.Model):
         b = self.b if visible is None else self.b + visible
         c = self.c if hidden is None else self.c + hidden
         w_t, n = ops.transpose(self.w), ops.shape(v)[0]
-        # All dice at once: two calls for all the steps.
-        for_h = keras.random.uniform((steps, n, self.hidden), seed=self.dice)
-        for_v = keras.random.uniform((steps, n, self.visible), seed=self.dice)
-        for step in range(steps):
-            h = ops.cast(for_h[step] < ops.sigmoid(ops.matmul(v, self.w) + c), "float32")
-            v = ops.cast(for_v[step] < ops.sigmoid(ops.matmul(h, w_t) + b), "float32")
+        for_h, for_v = Dice((n, self.hidden), self.dice), Dice((n, self.visible), self.dice)
+        for _ in range(steps):
+            h = for_h.below(ops.sigmoid(ops.matmul(v, self.w) + c))
+            v = for_v.below(ops.sigmoid(ops.matmul(h, w_t) + b))
         return v
 
     def jump(
