@@ -111,7 +111,7 @@ def likelihoods(form: str, frames: int) -> float:
 
 
 def run(repeats: int = 11, frames: int = 10_000) -> Iterator[Row]:
-    """repeats: turns of four epochs, of which the first is not counted. frames: of an epoch; a multiple of 2,000 is whole batches and executions."""
+    """repeats: turns of four epochs, of which the first is not counted. frames: of an epoch, in multiples of 2,000."""
     present = [peer for peer in PEERS if peer != "PyTorch" or find_spec("torch")]
     with ExitStack() as stack:
         calls = {peer: stack.enter_context(own_process(without=SLOWING)) for peer in present}

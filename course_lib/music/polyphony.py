@@ -169,17 +169,23 @@ class NoteNgram:
         base = NoteUnigram(train).p
         best = np.inf
         for n in range(1, longest + 1):
-            histories = 1 << (n - 1)
-            cells = [(self._history(s, n) + np.arange(KEYS) * histories, s) for s in train]
-            place, on = (np.concatenate([pair[i].ravel() for pair in cells]) for i in (0, 1))
-            every = np.bincount(place, minlength=KEYS * histories)
-            sounding = np.bincount(place, on, KEYS * histories)
+            (every, sounding), (asked, heard) = self._counts(train, n), self._counts(valid, n)
             for a in 2.0 ** np.arange(-3, 8):
-                p = ((sounding + a * np.repeat(base, histories)) / (every + a)).reshape(KEYS, histories)
-                score = np.concatenate([self._nats(s, n, p) for s in valid]).mean()
+                p = (sounding + a * base[:, None]) / (every + a)
+                score = -(heard * np.log(p) + (asked - heard) * np.log1p(-p)).sum()
                 if score < best:
                     best, self.n, self.a, self.p = score, n, float(a), p
         self.parameters = self.p.size
+
+    @classmethod
+    def _counts(cls, sequences: Sequence[np.ndarray], n: int) -> np.ndarray:
+        """int (2, 88, 2ⁿ⁻¹): how often each key had each history, and how often it sounded then."""
+        cells = KEYS << (n - 1)
+        counts = np.zeros((2, cells), np.int64)
+        for sequence in sequences:  # one by one: a set may have twenty million keys to count
+            place = cls._history(sequence, n) + (np.arange(KEYS) << (n - 1))
+            counts += np.bincount(place.ravel(), minlength=cells), np.bincount(place[sequence], minlength=cells)
+        return counts.reshape(2, KEYS, -1)
 
     @staticmethod
     def _history(sequence: np.ndarray, n: int) -> np.ndarray:
@@ -190,11 +196,7 @@ class NoteNgram:
             code = 2 * code + before[back : back + len(sequence)]
         return code
 
-    @classmethod
-    def _nats(cls, sequence: np.ndarray, n: int, table: np.ndarray) -> np.ndarray:
-        p = table[np.arange(KEYS), cls._history(sequence, n)]
-        return -np.where(sequence, np.log(p), np.log1p(-p)).sum(1)
-
     def nats(self, sequence: np.ndarray) -> np.ndarray:
         """float (steps,): −log p of each frame, given those before it."""
-        return self._nats(sequence, self.n, self.p)
+        p = self.p[np.arange(KEYS), self._history(sequence, self.n)]
+        return -np.where(sequence, np.log(p), np.log1p(-p)).sum(1)
