@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REST = 0.1  # seconds between two turns: until then the threads of the one before still spin
 SLOWING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 """Environment variables that choose a slow NumPy on some processors; a peer is measured without them."""
-PACKAGES = ("numpy", "keras", "tensorflow", "tensorflow-cpu", "torch", "music21", "matplotlib", "verovio")
+PACKAGES = ("numpy", "scipy", "keras", "tensorflow", "tensorflow-cpu", "torch", "music21", "matplotlib", "verovio")
 
 
 @dataclass(frozen=True)

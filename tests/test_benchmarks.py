@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import benchmarks.__main__ as program
-from benchmarks import chorales, explorer, listen, lstm, minibach, sound, start, tunes
+from benchmarks import chorales, explorer, listen, lstm, minibach, rbm, sound, start, tunes
 from benchmarks._measure import SLOWING, Row, blas, in_turn, own_process, quantity, script
 from benchmarks.peers.numpy_minibach import Minibach
 
@@ -28,7 +28,17 @@ def batch() -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_every_benchmark_is_found_by_its_name() -> None:
-    assert set(program.NAMES) >= {"chorales", "explorer", "listen", "lstm", "minibach", "sound", "start", "tunes"}
+    assert set(program.NAMES) >= {
+        "chorales",
+        "explorer",
+        "listen",
+        "lstm",
+        "minibach",
+        "rbm",
+        "sound",
+        "start",
+        "tunes",
+    }
 
 
 def test_chorales() -> None:
@@ -73,6 +83,56 @@ def test_pytorchs_lstm_is_the_same() -> None:
     assert found[1][0] == pytest.approx(found[0][0], rel=1e-5)
     # Each cuts gradients in a way of its own: Keras weight by weight, PyTorch over all of them.
     assert found[1] == pytest.approx(found[0], rel=0.02) and found[0][2] < found[0][0]
+
+
+@pytest.mark.slow
+def test_rbm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rbm, "PEERS", rbm.PEERS[:2])
+    assert names(rbm.run(repeats=1, frames=200)) == [
+        "this library, CD-10",
+        "NumPy, CD-10",
+        "speed of this library / NumPy, CD-10",
+        "this library, CD-25",
+        "NumPy, CD-25",
+        "speed of this library / NumPy, CD-25",
+        "NADE, dense",
+        "NADE, sparse",
+        "dense / sparse",
+        "dense − sparse, at most",
+    ]
+
+
+def test_numpys_contrastive_divergence_has_the_librarys_gradient() -> None:
+    import tensorflow as tf
+
+    from benchmarks.peers.numpy_rbm import RBM as InNumPy
+    from course_lib.architectures.boltzmann import RBM
+
+    v, end = np.split(rbm.data(200), 2)
+    model, peer = RBM(rbm.KEYS, rbm.HIDDEN), InNumPy(rbm.first_weights(), 1)
+    for weight, value in zip((model.w, model.b, model.c), rbm.first_weights(), strict=True):
+        weight.assign(value)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(model(v)) - tf.reduce_mean(model(end))
+    wanted = tape.gradient(loss, [model.w, model.b, model.c])
+    for mine, theirs in zip(peer.gradient(v, end), wanted, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-5)
+
+
+def test_numpys_and_pytorchs_rbms_learn_as_the_library_does() -> None:
+    """The dice differ, so the weights do; but the same chords become likely, to the same degree."""
+    from course_lib.architectures.boltzmann import RBM, annealed_importance
+
+    model, v, found = RBM(rbm.KEYS, rbm.HIDDEN), rbm.data(1000), []
+    for weight, value in zip((model.w, model.b, model.c), rbm.first_weights(), strict=True):
+        weight.assign(value)
+    before = float(np.asarray(model(v)).mean()) + annealed_importance(*model.parts, runs=20, steps=100).value
+    for peer in rbm.PEERS[: 3 if find_spec("torch") else 2]:
+        with own_process() as call:
+            w, b, c = call(rbm.learnt, peer, 5, 1000, 5)
+        energy = -(v @ b) - np.logaddexp(0, v @ w + c).sum(1)
+        found.append(energy.mean() + annealed_importance(w, b, c, runs=50, steps=300).value)
+    assert max(found) < before - 1 and max(found) - min(found) < 0.5
 
 
 def test_start() -> None:

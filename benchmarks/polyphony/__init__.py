@@ -1,0 +1,1 @@
+"""Models of polyphonic frames beside their published likelihoods: ``python -m benchmarks.polyphony --help``."""

@@ -1,0 +1,250 @@
+"""Restricted Boltzmann machines: an energy for each frame, sampled by Gibbs' chains, trained by contrastive divergence.
+
+A frame is a vector of zeros and ones. What makes these models hard is the sum over all frames, Z: ``log_partition``
+computes it where it can be computed, ``annealed_importance`` estimates it, with an interval, where it cannot.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from course_lib.architectures.nade import OverTime
+
+EXACT = 20
+"""Units of the smaller side up to which Z is summed: 2²⁰ terms."""
+
+
+class Dice:
+    """Throws for each unit of each chain, again and again: in Gibbs' steps good dice cost more than all else.
+
+    Each place of ``shape`` has a linear congruential generator of 32 bits, x ← 1664525 x + 1013904223, and begins where
+    a good generator, ``seed``, puts it. That will do for some hundred throws; then take new dice.
+    Source: Press et al., Numerical Recipes, section 7.1.
+    """
+
+    def __init__(self, shape: tuple, seed: keras.random.SeedGenerator) -> None:
+        self.x = keras.random.randint(shape, -(2**31), 2**31 - 1, "int32", seed)
+
+    def below(self, chance: object) -> object:
+        """1 where a number drawn from 0..1 is below ``chance``, else 0, as floats."""
+        self.x = self.x * 1664525 + 1013904223  # modulo 2³²: what does not fit is lost
+        return ops.cast(ops.cast(self.x, "float32") < (chance - 0.5) * 2.0**32, "float32")
+
+
+@keras.saving.register_keras_serializable("course")
+class RBM(keras.Model):
+    """Restricted Boltzmann machine: p(v) = Σ_h exp(v·b + h·c + v W h) / Z = exp(−F(v)) / Z.
+
+    visible: D. hidden: H. k: Gibbs steps of contrastive divergence, CD-k.
+    persistent: number of chains that go on from batch to batch (PCD); 0: each batch starts its chains at its frames.
+    seed: of the chains.
+
+        F(v) = −v·b − Σ_j log(1 + exp(c_j + v·W_j))
+        ∂(−log p(v)) = ∂F(v) − E_{v′ ~ p}[∂F(v′)]
+
+    CD-k takes v′ after k steps of a chain; v′ itself is held fixed. ``rbm(v)``: (batch, D) → F, (batch,), in nats.
+    visible, hidden, wherever they are arguments: (batch, D) and (batch, H), added to b and c.
+    The loss that ``fit(frames)`` shows, F(v) − F(v′), says how far chains and data are apart; it is no likelihood.
+
+    Sources: Hinton, Neural Computation 14 (2002); Tieleman, ICML (2008). Notebook: 06.
+    """
+
+    def __init__(
+        self, visible: int, hidden: int, k: int = 1, persistent: int = 0, seed: int = 0, **kwargs: object
+    ) -> None:
+        super().__init__(**kwargs)
+        self.visible, self.hidden, self.k, self.persistent, self.seed = visible, hidden, k, persistent, seed
+        self.dice = keras.random.SeedGenerator(seed)
+        self.w = self.add_weight((visible, hidden), keras.initializers.RandomNormal(stddev=0.01, seed=seed), name="w")
+        self.b = self.add_weight((visible,), "zeros", name="b")
+        self.c = self.add_weight((hidden,), "zeros", name="c")
+        if persistent:
+            self.chains = self.add_weight((persistent, visible), "zeros", trainable=False, name="chains")
+        self.built = True
+
+    def call(self, v: object, visible: object = None, hidden: object = None) -> object:
+        v = ops.cast(v, "float32")
+        b = self.b if visible is None else self.b + visible
+        c = self.c if hidden is None else self.c + hidden
+        return -ops.sum(v * b, axis=-1) - ops.sum(ops.softplus(ops.matmul(v, self.w) + c), axis=-1)
+
+    def gibbs(self, v: object, steps: int, visible: object = None, hidden: object = None) -> object:
+        """A chain of ``steps`` steps from v (batch, D): h ~ p(h | v), then v ~ p(v | h), each all at once."""
+        v = ops.cast(v, "float32")
+        b = self.b if visible is None else self.b + visible
+        c = self.c if hidden is None else self.c + hidden
+        w_t, n = ops.transpose(self.w), ops.shape(v)[0]
+        for_h, for_v = Dice((n, self.hidden), self.dice), Dice((n, self.visible), self.dice)
+        for _ in range(steps):
+            h = for_h.below(ops.sigmoid(ops.matmul(v, self.w) + c))
+            v = for_v.below(ops.sigmoid(ops.matmul(h, w_t) + b))
+        return v
+
+    def jump(
+        self, v: object, nats: object, other: object, other_nats: object, visible: object = None, hidden: object = None
+    ) -> object:
+        """A step of Metropolis & Hastings that may leave a chord at once, where Gibbs' steps seldom would.
+
+        v, other: (batch, D), where the chains are and what is proposed instead. nats, other_nats: (batch,), −log q of
+        both, q being the exact distribution that ``other`` was drawn from, such as a NADE's. With the probability
+        min(1, p(other) q(v) / p(v) q(other)) a chain goes there. Source: Hastings, Biometrika 57 (1970).
+        """
+        gain = self(v, visible, hidden) - self(other, visible, hidden) + other_nats - nats
+        goes = ops.log(keras.random.uniform(ops.shape(gain), seed=self.dice)) < gain
+        return ops.where(goes[:, None], other, v)
+
+    def watch(self, v: np.ndarray, steps: int, every: int = 1) -> np.ndarray:
+        """Chains to look at: v (chains, D) → bool (1 + steps // every, chains, D), the start included."""
+        seen = [np.asarray(v, np.float32)]
+        for _ in range(steps // every):
+            seen.append(np.asarray(self.gibbs(seen[-1], every)))
+        return np.stack(seen).astype(bool)
+
+    def compute_loss(
+        self,
+        x: object = None,
+        y: object = None,
+        y_pred: object = None,
+        sample_weight: object = None,
+        training: bool = True,
+    ) -> object:
+        end = ops.stop_gradient(self.gibbs(self.chains if self.persistent else x, self.k))
+        if self.persistent and training:
+            self.chains.assign(end)
+        return ops.mean(y_pred) - ops.mean(self(end))
+
+    @property
+    def parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """W (D, H), b (D,), c (H,) as float64 arrays."""
+        return tuple(np.asarray(part, np.float64) for part in (self.w, self.b, self.c))
+
+    def get_config(self) -> dict:
+        names = ("visible", "hidden", "k", "persistent", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def log_partition(w: np.ndarray, b: np.ndarray, c: np.ndarray) -> float:
+    """log Z of the RBM with W (D, H), b (D,), c (H,), exact: a sum over all states of the smaller side.
+
+    log Z = log Σ_h exp(h·c + Σ_i log(1 + exp(b_i + W_i·h))), or the same with the sides exchanged.
+    Raises ValueError when both sides have more than 20 units. Notebook: 06.
+    """
+    if min(w.shape) > EXACT:
+        raise ValueError(f"{w.shape[0]} × {w.shape[1]} units: 2^{min(w.shape)} terms. Use annealed_importance.")
+    if w.shape[0] < w.shape[1]:
+        w, b, c = w.T, c, b
+    bits = np.arange(len(c))
+    total = -np.inf
+    for start in range(0, 1 << len(c), 1 << 14):
+        states = np.arange(start, min(start + (1 << 14), 1 << len(c)))[:, None] >> bits & 1
+        exponents = states @ c + np.logaddexp(0, states @ w.T + b).sum(1)
+        total = np.logaddexp(total, np.logaddexp.reduce(exponents))
+    return float(total)
+
+
+class Estimate(NamedTuple):
+    """A number that was estimated, and the 95 % interval around it."""
+
+    value: float
+    low: float
+    high: float
+
+
+def importance_weights(
+    w: np.ndarray,
+    b: np.ndarray,
+    c: np.ndarray,
+    base: np.ndarray,
+    steps: int = 1000,
+    seed: int = 0,
+) -> np.ndarray:
+    """float64 (runs,): log weights of annealed importance sampling, whose mean exp is Z, each run by itself.
+
+    w: (D, H). b, c: (D,) and (H,), or one for each run, (runs, D) and (runs, H). base: (runs, D), the biases of the
+    machine without weights at which each run begins; the nearer its frames are to p, the less the weights vary.
+
+    Temperature β rises from 0 to 1 in ``steps`` steps over p_β(v) ∝ exp(v·((1 − β) base + β b)) Π_j (1 +
+    exp(c_j + β v·W_j)): before each Gibbs step, the run gains log p_β(v) − log p_β′(v). At β = 0 Z is known.
+    Source: Neal (2001); Salakhutdinov & Murray, ICML (2008). Notebook: 06.
+    """
+    rng = np.random.default_rng(seed)
+    w, b, c, base = (np.asarray(part, np.float32) for part in (w, b, c, base))
+    w_t, rise = np.ascontiguousarray(w.T), b - base
+    runs = len(base)
+
+    def softplus(x: np.ndarray) -> np.ndarray:
+        return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+    def chosen(logits: np.ndarray) -> np.ndarray:
+        return (rng.random(logits.shape, np.float32) * (1 + np.exp(-logits)) < 1).astype(np.float32)
+
+    with np.errstate(over="ignore"):
+        log_w = np.logaddexp(0, base.astype(np.float64)).sum(1) + np.logaddexp(0, c.astype(np.float64)).sum(-1)
+        log_w = np.broadcast_to(log_w, runs).copy()
+        v = chosen(base)
+        before = 0.0
+        for beta in np.linspace(0, 1, steps + 1)[1:].astype(np.float32):
+            heard = v @ w
+            hot = c + beta * heard
+            gain = (beta - before) * (v * rise).sum(1)
+            log_w += gain + (softplus(hot) - softplus(c + np.float32(before) * heard)).sum(1)
+            if beta < 1:
+                v = chosen(base + beta * rise + beta * (chosen(hot) @ w_t))
+            before = beta
+    return log_w
+
+
+def annealed_importance(
+    w: np.ndarray,
+    b: np.ndarray,
+    c: np.ndarray,
+    base: np.ndarray | None = None,
+    runs: int = 200,
+    steps: int = 1000,
+    seed: int = 0,
+) -> Estimate:
+    """log Z of an RBM, estimated with ``runs`` runs of annealed importance sampling, with its 95 % interval.
+
+    base: (D,), biases of the machine at which they begin (default: b); the log odds of the training frames are good.
+    The interval is 2.58 standard errors of the mean weight to both sides: were the weights normal, that would hold
+    99 % of the time, but they are skewed. Where few weights carry the sum it is too narrow: raise ``steps``.
+    Raises ValueError for fewer than two runs. Notebook: 06.
+    """
+    if runs < 2:
+        raise ValueError(f"runs is {runs}; an interval needs two at least. Use 100 or more.")
+    base = np.broadcast_to(b if base is None else base, (runs, len(b)))
+    log_w = importance_weights(w, b, c, base, steps, seed)
+    top = log_w.max()
+    weights = np.exp(log_w - top)
+    mean, error = weights.mean(), 2.58 * weights.std(ddof=1) / np.sqrt(runs)
+    low = max(mean - error, weights.max() / runs)  # the sum is at least its greatest part
+    return Estimate(*(float(top + np.log(x)) for x in (mean, min(low, mean), mean + error)))
+
+
+@keras.saving.register_keras_serializable("course")
+class RNNRBM(OverTime):
+    """RNN-RBM: composition of an RNN, along time, and an RBM, across the keys of a frame.
+
+    rnn: (batch, steps, D) → (batch, steps, units), seeing only the past. rbm: an ``RBM`` of D keys; its k counts.
+
+        h_t = rnn(v_1 … v_{t−1}),   b_t = b + B h_t,   c_t = c + C h_t,   p(v_t | v_1 … v_{t−1}) = rbm with b_t, c_t
+
+    ``model(v)``: frames (batch, steps, D), filled up with NOTHING → F of each, (batch, steps), 0 for what fills.
+    The loss is F(v) − F(v′) as in ``RBM``. The likelihood needs Z_t for each frame: ``log_likelihood``.
+    Source: Boulanger-Lewandowski, Bengio & Vincent, arXiv:1206.6392. Notebook: 12.
+    """
+
+    def __init__(self, rnn: keras.Model | layers.Layer, rbm: RBM, dropout: float = 0.0, **kwargs: object) -> None:
+        super().__init__(rnn, rbm, (rbm.visible, rbm.hidden), dropout, **kwargs)
+
+    def frame_nats(self, v: object, visible: object, hidden: object, training: bool | None) -> object:
+        """F(v), and in training F(v) − F(v′)."""
+        energy = self.frames(v, visible, hidden)
+        if not training:
+            return energy
+        end = ops.stop_gradient(self.frames.gibbs(v, self.frames.k, visible, hidden))
+        return energy - self.frames(end, visible, hidden)

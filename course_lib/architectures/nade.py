@@ -1,0 +1,294 @@
+"""Exact distributions of frames: NADE, a readout note by note, and their composition with a recurrent network.
+
+A frame is a vector of zeros and ones, one for each key; 1 is a note. Sequences of different length are filled up with
+frames of ``NOTHING``, which count nowhere.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+NOTHING = -1
+"""In a batch, what stands behind the end of a sequence."""
+
+
+@keras.saving.register_keras_serializable("course")
+class NADE(layers.Layer):
+    """Neural autoregressive distribution estimator: p(v) = Π_i p(v_i | the notes above i), from high to low.
+
+    visible: D, keys of a frame. hidden: H, units.
+
+        h_i = σ(c + Σ_{j above i} v_j W_j),    p(v_i = 1 | v above i) = σ(b_i + V_i · h_i)
+
+    Written so, a frame needs D hidden states. But h changes only where a note is: a frame of n notes has n + 1
+    different ones, and ``call`` computes those alone (``sparse``); the sums are the same.
+
+    ``nade(v)``: 0/1 (frames, D) → −log p, (frames,), exact, for every one of the 2^D frames.
+    ``nade(v, visible, hidden)``: with b and c moved by visible (frames, D) and hidden (frames, H), as a network that
+    knows the past may want them.
+
+    Sources: Larochelle & Murray, AISTATS (2011); as part of an RNN-NADE, arXiv:1206.6392. Notebook: 12.
+    """
+
+    def __init__(self, visible: int, hidden: int, activation: str = "sigmoid", **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.visible, self.hidden = visible, hidden
+        self.activation = keras.activations.get(activation)
+        self.w = self.add_weight((visible, hidden), "glorot_uniform", name="w")
+        self.v = self.add_weight((hidden, self.sizes[0]), "glorot_uniform", name="v")
+        self.b = self.add_weight((self.sizes[0],), "zeros", name="b")
+        self.c = self.add_weight((hidden,), "zeros", name="c")
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """How many numbers ``visible`` and ``hidden`` are, for the network that moves b and c."""
+        return self.visible, self.hidden
+
+    def call(self, v: object, visible: object = None, hidden: object = None) -> object:
+        v = ops.cast(v, "float32")
+        n = ops.sum(v, axis=-1)
+        above = n[:, None] - ops.cumsum(v, axis=-1)  # notes above each key
+        # One row for each state: the frame that it belongs to, and how many notes it has heard.
+        k = ops.arange(ops.cast(ops.max(n, initial=0), "int32") + 1)
+        frame, seen = (ops.cast(at, "int32") for at in ops.nonzero(ops.cast(k, "float32")[None] <= n[:, None]))
+        n = ops.cast(n, "int32")
+        heard = ops.take(self.heard(v, n, k), seen * ops.size(n) + frame, axis=0)
+        logits = ops.matmul(self.state(heard, hidden, frame), self.v) + self.b
+        if visible is not None:
+            logits = logits + ops.take(visible, frame, axis=0)
+        return self.nats(v, n, above, frame, seen, logits)
+
+    def heard(self, v: object, n: object, k: object) -> object:
+        """Σ W_j over the first k notes of each frame, ((most notes + 1) · frames, H); right where it has k notes."""
+        _, from_above = ops.nonzero(v[:, ::-1])
+        keys = self.visible - 1 - ops.cast(from_above, "int32")  # of all notes, frame by frame, from high to low
+        # A frame with fewer notes than others reads on into its neighbours; no row asks for that.
+        at = ops.minimum((ops.cumsum(n) - n)[None] + k[:-1, None], ops.maximum(ops.size(keys) - 1, 0))
+        words = ops.reshape(ops.take(self.w, ops.take(keys, at), axis=0), (-1, ops.size(n) * self.hidden))
+        sums = ops.matmul(ops.cast(k[:, None] > k[None, :-1], "float32"), words)
+        return ops.reshape(sums, (-1, self.hidden))
+
+    def state(self, heard: object, hidden: object, frame: object) -> object:
+        """The hidden units, from Σ v_j W_j."""
+        heard = heard + self.c
+        if hidden is not None:
+            heard = heard + ops.take(hidden, frame, axis=0)
+        return self.activation(heard)
+
+    def nats(self, v: object, n: object, above: object, frame: object, seen: object, logits: object) -> object:
+        """−log p of each frame, from the logits of its states: a key is decided by the state that heard all above."""
+        row = (ops.cumsum(n + 1) - n - 1)[:, None] + ops.cast(above, "int32")
+        decided = ops.take(ops.reshape(logits, (-1,)), row * self.visible + ops.arange(self.visible))
+        return ops.sum(ops.softplus(decided) - v * decided, axis=-1)
+
+    def choices(self, logits: object, below: object, k: int) -> object:
+        """p of the next lower note and, last, of the end, (frames, D + 1), after k notes; below: keys that may come."""
+        stays = -ops.softplus(logits) * below
+        lower = ops.cumsum(stays[:, ::-1], axis=-1)[:, ::-1]  # log p that neither a key nor any above it sounds
+        notes = below * ops.exp(lower - stays + ops.log_sigmoid(logits))
+        return ops.concatenate([notes, ops.exp(lower[:, :1])], axis=-1)
+
+    def sample(self, frames: int, visible: np.ndarray = None, hidden: np.ndarray = None, seed: int = 0) -> np.ndarray:
+        """bool (frames, D): drawn exactly, note by note. visible, hidden: as in a call."""
+        rng = np.random.default_rng(seed)
+        made = np.zeros((frames, self.visible), np.float32)
+        going, last, k = np.arange(frames), np.full(frames, self.visible), 0
+        keys = np.arange(self.visible)
+        while len(going):
+            moved = [None if part is None else np.asarray(part)[going] for part in (visible, hidden)]
+            heard = ops.matmul(made[going], self.w) + self.c
+            state = self.activation(heard if moved[1] is None else heard + moved[1])
+            logits = ops.matmul(state, self.v) + self.b
+            logits = logits if moved[0] is None else logits + moved[0]
+            below = (keys < last[going, None]).astype(np.float32)
+            up_to = np.cumsum(np.asarray(self.choices(logits, below, k)), axis=1)
+            chosen = (up_to <= rng.random((len(going), 1), np.float32) * up_to[:, -1:]).sum(1)
+            note = chosen < self.visible
+            going, chosen = going[note], chosen[note]
+            made[going, chosen], last[going], k = 1, chosen, k + 1
+        return made.astype(bool)
+
+    def dense(self, v: object, visible: object = None, hidden: object = None) -> object:
+        """The same as ``call``, as the formula has it: a hidden state for each key."""
+        v = ops.cast(v, "float32")
+        heard = ops.broadcast_to(self.c, (ops.shape(v)[0], self.hidden))
+        if hidden is not None:
+            heard = heard + hidden
+        nats = ops.zeros_like(v[:, 0])
+        for i in reversed(range(self.visible)):
+            logit = ops.matmul(self.activation(heard), self.v[:, i]) + self.b[i]
+            if visible is not None:
+                logit = logit + visible[:, i]
+            nats = nats + ops.softplus(logit) - v[:, i] * logit
+            heard = heard + v[:, i : i + 1] * self.w[i]
+        return nats
+
+    def get_config(self) -> dict:
+        activation = keras.activations.serialize(self.activation)
+        return {**super().get_config(), "visible": self.visible, "hidden": self.hidden, "activation": activation}
+
+
+@keras.saving.register_keras_serializable("course")
+class Independent(layers.Layer):
+    """Keys that know nothing of each other: p(v) = Π_i σ(b_i)^{v_i} (1 − σ(b_i))^{1 − v_i}; the readout of a plain RNN.
+
+    visible: D. ``layer(v, visible)``: 0/1 (frames, D), moved biases (frames, D) → −log p, (frames,). Notebook: 12.
+    """
+
+    def __init__(self, visible: int, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.visible, self.sizes = visible, (visible, 0)
+        self.b = self.add_weight((visible,), "zeros", name="b")
+
+    def call(self, v: object, visible: object = None, hidden: object = None) -> object:
+        logits = self.b if visible is None else self.b + visible
+        return ops.sum(ops.softplus(logits) - ops.cast(v, "float32") * logits, axis=-1)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "visible": self.visible}
+
+
+@keras.saving.register_keras_serializable("course")
+class NoteByNote(NADE):
+    """A frame as its notes, from high to low: each step chooses the next lower note, or the end.
+
+    p(v) = Π_k softmax(b + V h_k)[next note or end], over the keys below the k-th note, and the end (index D).
+    h_k as in ``NADE``. Without the two assumptions, every one of the 2^D frames has its probability.
+
+    most: assume at most so many notes: after them, the end is certain. window: (lowest, highest) key that may sound.
+    A frame that breaks an assumption is impossible: −log p = inf.
+    """
+
+    def __init__(
+        self,
+        visible: int,
+        hidden: int,
+        activation: str = "sigmoid",
+        most: int | None = None,
+        window: tuple[int, int] | None = None,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(visible, hidden, activation, **kwargs)
+        self.most, self.window = most, window and tuple(window)
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        return self.visible + 1, self.hidden
+
+    def log_choices(self, logits: object, below: object, k: object) -> object:
+        """log of ``choices``; −1e9 stands for what is impossible."""
+        if self.window:
+            keys = np.arange(self.visible)
+            below = below * ((keys >= self.window[0]) & (keys <= self.window[1])).astype("float32")
+        if self.most is not None:
+            below = below * ops.cast(k < self.most, "float32")
+        possible = ops.concatenate([below, ops.ones_like(below[:, :1])], axis=-1)
+        return ops.log_softmax(ops.where(possible > 0, logits, -1e9), axis=-1)
+
+    def choices(self, logits: object, below: object, k: int) -> object:
+        return ops.exp(self.log_choices(logits, below, k))
+
+    def nats(self, v: object, n: object, above: object, frame: object, seen: object, logits: object) -> object:
+        v, above = ops.take(v, frame, axis=0), ops.take(above, frame, axis=0)
+        k = ops.cast(seen, "float32")[:, None]
+        chosen = v * ops.cast(above == k, "float32")
+        chosen = ops.concatenate([chosen, 1.0 - ops.sum(chosen, axis=-1, keepdims=True)], axis=-1)
+        nats = -ops.sum(chosen * self.log_choices(logits, ops.cast(above >= k, "float32"), k), axis=-1)
+        return ops.segment_sum(ops.where(nats > 1e8, np.inf, nats), frame, ops.size(n))
+
+    def dense(self, v: object, visible: object = None, hidden: object = None) -> object:
+        raise NotImplementedError("a softmax has no form key by key; compare it with the sum over all frames.")
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "most": self.most, "window": self.window}
+
+
+class OverTime(keras.Model):
+    """Composition of an RNN, along time, and a model of frames, across keys: the RNN moves the frame model's biases.
+
+    rnn: Keras model or layer, (batch, steps, inputs) → (batch, steps, units), that sees only what it is given so far.
+    frames: called as frames(v, visible, hidden), v (frames, D); D is its attribute ``visible``.
+    sizes: how many numbers visible and hidden are; 0: the frame model takes none.
+    dropout: share of the RNN's units that the biases do not hear while it trains.
+
+    Columns of the input behind the D keys are no part of a frame. They are told to the RNN at their own step: metre,
+    transposition, whatever is known.
+    """
+
+    def __init__(
+        self,
+        rnn: keras.Model | layers.Layer,
+        frames: layers.Layer,
+        sizes: tuple[int, int],
+        dropout: float = 0.0,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.rnn, self.frames, self.rate = rnn, frames, dropout
+        self.dropout = layers.Dropout(dropout)
+        self.to_visible, self.to_hidden = (
+            layers.Dense(size, use_bias=False, name=name) if size else None
+            for size, name in zip(sizes, ("to_visible", "to_hidden"), strict=True)
+        )
+
+    def past(self, v: object, training: bool | None = None) -> object:
+        """What the RNN knows before each frame: (batch, steps, D + told) → (batch, steps, units)."""
+        v = ops.maximum(ops.cast(v, "float32"), 0.0)
+        keys = v[..., : self.frames.visible]
+        before = ops.concatenate([ops.zeros_like(keys[:, :1]), keys[:, :-1]], axis=1)
+        told = v[..., self.frames.visible :]
+        h = self.rnn(ops.concatenate([before, told], axis=-1) if told.shape[-1] else before, training=training)
+        return self.dropout(h, training=training)
+
+    def moved(self, h: object) -> tuple:
+        """What is added to the frame model's biases: (frames, units) → visible (frames, …), hidden (frames, …)."""
+        return tuple(to(h) if to else None for to in (self.to_visible, self.to_hidden))
+
+    def call(self, v: object, training: bool | None = None) -> object:
+        h = self.past(v, training=training)
+        v = ops.cast(v, "float32")[..., : self.frames.visible]
+        # What fills up is left out, not multiplied by zero.
+        real = ops.reshape(v[..., 0] != NOTHING, (-1,))
+        (at,) = ops.nonzero(real)
+        frames = ops.take(ops.reshape(v, (-1, self.frames.visible)), at, axis=0)
+        h = ops.take(ops.reshape(h, (-1, h.shape[-1])), at, axis=0)
+        nats = self.frame_nats(frames, *self.moved(h), training)
+        return ops.reshape(ops.segment_sum(nats, ops.cast(at, "int32"), ops.shape(real)[0]), ops.shape(v)[:2])
+
+    def frame_nats(self, v: object, visible: object, hidden: object, training: bool | None) -> object:
+        """What each frame costs, (frames,)."""
+        return self.frames(v, visible, hidden)
+
+    def compute_loss(
+        self,
+        x: object = None,
+        y: object = None,
+        y_pred: object = None,
+        sample_weight: object = None,
+        training: bool = True,
+    ) -> object:
+        counts = ops.cast(x[..., 0] != NOTHING, "float32")
+        if sample_weight is not None:
+            counts = counts * sample_weight
+        return ops.sum(counts * y_pred) / ops.maximum(ops.sum(counts), 1.0)
+
+
+@keras.saving.register_keras_serializable("course")
+class RNNNADE(OverTime):
+    """RNN-NADE: composition of an RNN, along time, and a NADE, across the keys of a frame. The likelihood is exact.
+
+    rnn: (batch, steps, D) → (batch, steps, units), seeing only what it is given so far. nade: ``NADE``, ``NoteByNote``.
+
+        h_t = rnn(v_1 … v_{t−1}),   b_t = b + B h_t,   c_t = c + C h_t,   p(v_t | v_1 … v_{t−1}) = nade with b_t, c_t
+
+    ``model(v)``: frames (batch, steps, D), filled up with NOTHING → −log p of each, (batch, steps), 0 for what fills.
+    Its loss is their mean over the real frames: ``model.fit(frames)``; with sample_weight (batch, steps), the
+    weighted mean.
+
+    Source: Boulanger-Lewandowski, Bengio & Vincent, arXiv:1206.6392. Notebook: 12.
+    """
+
+    def __init__(self, rnn: keras.Model | layers.Layer, nade: NADE, dropout: float = 0.0, **kwargs: object) -> None:
+        super().__init__(rnn, nade, nade.sizes, dropout, **kwargs)
