@@ -354,12 +354,12 @@ def train_rnn_rbm(run: Run) -> Trained:
         at = np.random.default_rng(1).permutation(len(v))[:MEASURED] if len(v) > MEASURED else np.arange(len(v))
         drawn, _, h = proposals(listener, part, teach, 12, 2)
         parts = [
-            terms(v[i], drawn[i], h[i], 4, 1000, 3 + n) for n, i in enumerate(np.array_split(at, -(-len(at) // 2000)))
+            terms(v[i], drawn[i], h[i], 4, 4000, 3 + n) for n, i in enumerate(np.array_split(at, -(-len(at) // 2000)))
         ]
         energy, z, spread, low = map(np.concatenate, zip(*parts, strict=True))
         value = (energy + z).mean()
         error = 1.96 * np.sqrt(spread.sum()) / len(at)
-        remark = f"log Z_t by AIS, 4 runs of 1,000 steps for each of {len(at):,} frames"
+        remark = f"log Z_t by AIS, 4 runs of 4,000 steps for each of {len(at):,} frames"
         if len(at) < len(v):
             error = 1.96 * np.sqrt((energy + z).var() / len(at))
             remark += f" drawn from {len(v):,}"
@@ -372,4 +372,4 @@ def train_rnn_rbm(run: Run) -> Trained:
 
 
 SCORES_NEVER = 10**6
-MEASURED = 12_000  # frames whose Z is estimated, at most
+MEASURED = 6_000  # frames whose Z is estimated, at most
