@@ -152,6 +152,17 @@ def token_nats(model: keras.Model, sequences: Sequence[np.ndarray], numbers: int
     return result
 
 
+def lstm_of_number(cell: layers.LSTMCell, number: object, state: list) -> tuple[object, list]:
+    """What the cell says to one_hot(number), int (batch,): a row of its kernel in place of a product. Notebook: 05."""
+    h, c = state
+    gates = ops.take(cell.kernel, number, axis=0) + ops.matmul(h, cell.recurrent_kernel)
+    gates = gates + cell.bias if cell.use_bias else gates
+    i, f, g, o = ops.split(gates, 4, axis=-1)
+    c = cell.recurrent_activation(f) * c + cell.recurrent_activation(i) * cell.activation(g)
+    h = cell.recurrent_activation(o) * cell.activation(c)
+    return h, [h, c]
+
+
 class Generator(keras.Model):
     """Iterative feedforward with sampling: what was drawn is the next input, in one compiled loop.
 
@@ -171,11 +182,14 @@ class Generator(keras.Model):
         """One step: int (batch,), a state for each recurrent layer → logits (batch, symbols), the new states."""
         x, after = number, []
         for layer in self.chain:
-            if isinstance(layer, layers.RNN):
-                x, state = layer.cell(x, states[len(after)])
+            if not isinstance(layer, layers.RNN):
+                x = layer(x)
+            elif isinstance(layer.cell, layers.LSTMCell) and not after:
+                x, state = lstm_of_number(layer.cell, number, states[0])
                 after.append(state)
             else:
-                x = layer(x)
+                x, state = layer.cell(x, states[len(after)])
+                after.append(state)
         return x, after
 
     def call(self, inputs: tuple) -> object:

@@ -77,6 +77,16 @@ class OneHot:
         struck[0] = ~silent[0]
         return np.where(silent, hold + 1, np.where(struck, piece.pitch - low, hold))
 
+    def sounding(self, symbols: np.ndarray) -> np.ndarray:
+        """int (..., time_steps, voices): the MIDI pitch that each of the symbols lets sound, or REST."""
+        symbols = np.asarray(symbols)
+        low, high = np.array(self.ranges).T
+        hold = high - low + 1
+        step = np.arange(symbols.shape[-2])[:, None]
+        last = np.maximum.accumulate(np.where(symbols != hold, step, 0), axis=-2)
+        symbols = np.take_along_axis(symbols, last, axis=-2)
+        return np.where(symbols < hold, low + symbols, REST)  # what is held before any note is silent
+
     def encode(self, piece: Piece) -> np.ndarray:
         """float32 (time_steps, width): the voices' one-hot vectors side by side. Raises as ``symbols``."""
         return self.one_hot(self.symbols(piece)).astype(np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from course_lib.music.piece import REST, Piece, key_name
+from course_lib.music.piece import REST, Piece, key_name, pitch_class
 
 # Share of each pitch class in pieces whose key is known (Albrecht & Shanahan 2013); index 0 is the tonic.
 _MAJOR = (0.238, 0.006, 0.111, 0.006, 0.137, 0.094, 0.016, 0.214, 0.009, 0.080, 0.008, 0.081)
@@ -38,3 +38,11 @@ def estimate_key(piece: Piece) -> str:
         return "C major"
     best = int((_PROFILES @ heard).argmax())
     return key_name(best % 12, "major" if best < 12 else "minor")
+
+
+def shift_to_c(piece: Piece) -> tuple[int, bool]:
+    """Semitones (−5..6) that take the piece to C major or A minor, by its estimated key, and whether it is in minor."""
+    key = estimate_key(piece)
+    minor = key.endswith("minor")
+    tonic = (pitch_class(key) + 3 * minor) % 12
+    return (-tonic if tonic <= 5 else 12 - tonic), minor

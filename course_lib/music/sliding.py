@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from course_lib.music.encodings import MINIBACH_RANGES
-from course_lib.music.keys import estimate_key
-from course_lib.music.piece import REST, SATB, Piece, WrongVoices, pitch_class
+from course_lib.music.keys import shift_to_c
+from course_lib.music.piece import REST, SATB, Piece, WrongVoices
 
 UNKNOWN = -1
 """The target where nothing is to be learnt: the voice rests or leaves the range."""
@@ -47,10 +47,7 @@ class SlidingWindow:
         """Semitones (−5..6) that take the piece to C major or A minor, and whether it is in minor."""
         if not self.common_key:
             return 0, False
-        key = estimate_key(piece.select(0))
-        minor = key.endswith("minor")
-        tonic = (pitch_class(key) + 3 * minor) % 12
-        return (-tonic if tonic <= 5 else 12 - tonic), minor
+        return shift_to_c(piece.select(0))
 
     def inputs(self, piece: Piece) -> np.ndarray:
         """float32 (time_steps, width): what the network sees of the first voice of ``piece`` at each step.

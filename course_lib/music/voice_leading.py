@@ -1,6 +1,8 @@
-"""A rule of the school as a mask: which symbols may a voice sing next without parallel fifths or octaves?"""
+"""Rules of the school for voices: as a mask for what a voice may sing next, and as faults to be counted."""
 
 from __future__ import annotations
+
+from itertools import combinations
 
 import numpy as np
 
@@ -56,3 +58,22 @@ class NoParallels:
         struck = made != self.holds
         last = np.where(struck, np.arange(made.shape[1])[:, None], 0).max(axis=1)
         return self.lowest + np.take_along_axis(made, last[:, None], axis=1)[:, 0]
+
+
+def faults(pitch: np.ndarray) -> np.ndarray:
+    """Offences against two rules of the school in each of many pieces: int (pieces,).
+
+    Parallel fifths and octaves, as ``course_lib.music.metrics.parallels`` finds them, and for each two voices the time
+    steps in which they cross. pitch: int (pieces, time_steps, voices), sounding MIDI pitches without rests, the highest
+    voice first. Notebook: 09.
+    """
+    motion = np.sign(np.diff(pitch, axis=1))
+    found = np.zeros(len(pitch), int)
+    for upper, lower in combinations(range(pitch.shape[2]), 2):
+        apart = pitch[..., upper] - pitch[..., lower]
+        found += (apart < 0).sum(axis=1)
+        together = (motion[..., upper] != 0) & (motion[..., upper] == motion[..., lower])
+        for interval in (0, 7):
+            perfect = abs(apart) % 12 == interval
+            found += (perfect[:, 1:] & perfect[:, :-1] & together).sum(axis=1)
+    return found

@@ -169,6 +169,35 @@ def type_a_melody(page: Page) -> None:
     assert music(take) == harmonised
 
 
+def test_region(page: Page, lab: Lab) -> None:
+    """Another version of the selected bars is another music; Undo brings the old one back; no voice, no change."""
+    open_notebook(page, lab.address("lab/tree/notebooks/09_bidirectional_rnn.ipynb"))
+    run_all(page)
+    box = page.locator(".jp-OutputArea-output", has=page.get_by_role("button", name="Another version"))
+    take, says = box.locator(".take"), box.locator(".widget-html-content")
+    another, undo = box.get_by_role("button", name="Another version"), box.get_by_role("button", name="Undo")
+    first = music(take)
+    assert undo.is_disabled()
+    another.click()
+    second = music(take, other_than=first)
+    says.get_by_text(re.compile(r"Bars 2 to 3: \d+ of 48 selected cells")).wait_for()
+    undo.click()
+    assert music(take, other_than=second) == first
+
+    box.locator(".widget-hslider", has_text="bars").get_by_role("slider").last.focus()
+    page.keyboard.press("ArrowRight")  # to bar 4
+    box.get_by_label("Alto").uncheck()
+    another.click()
+    music(take, other_than=first)
+    says.get_by_text(re.compile(r"Bars 2 to 4: \d+ of 48 selected cells")).wait_for()
+    take.get_by_role("button").click()
+    plays(page, take)
+    for voice in ("Tenor", "Bass"):
+        box.get_by_label(voice).uncheck()
+    another.click()
+    says.get_by_text("Nothing is selected").wait_for()
+
+
 def test_lstm(page: Page, lab: Lab) -> None:
     """The temperature slider plays another tune; a typed beginning is kept; nonsense changes nothing."""
     open_notebook(page, lab.address("lab/tree/notebooks/05_lstm.ipynb"))
@@ -193,3 +222,40 @@ def test_lstm(page: Page, lab: Lab) -> None:
     assert music(take) == typed
     box.get_by_role("button", name="Another tune").click()
     says.get_by_text("No tune this time").wait_for()
+
+
+def test_rnn_encoder_decoder(page: Page, lab: Lab) -> None:
+    """By keyboard: another soprano, beam and draws write other basses; a typed melody keeps its notes."""
+    open_notebook(page, lab.address("lab/tree/notebooks/10_rnn_encoder_decoder.ipynb"))
+    run_all(page)
+    box = page.locator(".jp-OutputArea-output", has=page.get_by_text("way of writing", exact=True))
+    take, says = box.locator(".take"), box.locator(".widget-html-content").last
+    basses = [music(take)]
+    soprano, way = box.get_by_label("soprano"), box.get_by_label("way of writing")
+    another = box.get_by_role("button", name="Another draw")
+    assert another.is_disabled()
+
+    def pick(control: Locator, key: str) -> None:
+        control.focus()
+        page.keyboard.press(key)
+        basses.append(music(take, other_than=basses[-1]))
+
+    pick(soprano, "ArrowDown")  # the next soprano
+    pick(way, "End")  # draw
+    another.click()
+    basses.append(music(take, other_than=basses[-1]))
+    assert len(set(basses)) == len(basses)
+    says.get_by_text(re.compile(r"\d+ eighths, log p = -\d+\.\d\d nats")).wait_for()
+    take.get_by_role("button").click()
+    plays(page, take)
+
+    pick(soprano, "End")  # my own melody
+    assert "4 bars" in (take.locator(".roll img").get_attribute("alt") or "")
+    box.get_by_label("ABC").fill("X:1\nM:3/4\nL:1/4\nK:F\nF G A | B A G | F3 |]")
+    typed = music(take, other_than=basses[-1])
+    alt = take.locator(".roll img").get_attribute("alt") or ""
+    assert "3/4 time, 3 bars" in alt and "F4 to Bb4" in alt and "Bass" in alt
+    says.get_by_text("18 eighths").wait_for()
+    box.get_by_label("ABC").fill("This is <b>no</b> melody.")
+    says.get_by_text("This does not work yet").wait_for()
+    assert music(take) == typed

@@ -59,6 +59,14 @@ def test_all_chorales_round_trip() -> None:
         assert tokens.decode(tokens.encode(piece), like=piece) == piece.struck()
 
 
+def test_what_sounds_of_many_pieces_at_once() -> None:
+    some = [w.struck() for w in windows(chorales().valid)[:20]]
+    encoding = OneHot(((0, 127),) * 4, rest=True)
+    symbols = np.stack([encoding.symbols(piece) for piece in some])
+    assert np.array_equal(encoding.sounding(symbols), [piece.pitch for piece in some])
+    assert OneHot(((60, 62),)).sounding([[3], [1], [3]]).tolist() == [[REST], [61], [61]]
+
+
 def test_symbols_of_a_tiny_piece() -> None:
     piece = Piece(np.array([[60], [60], [REST], [62]]), np.array([[1], [0], [0], [1]], bool))
     assert OneHot(((60, 62),), rest=True).symbols(piece)[:, 0].tolist() == [0, 3, 4, 2]

@@ -1,5 +1,8 @@
 """The rule of parallels as a mask, held against the metric that counts them."""
 
+from dataclasses import replace
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,9 +10,9 @@ from hypothesis import strategies as st
 
 from course_lib.music.datasets import chorales, windows
 from course_lib.music.encodings import MINIBACH_RANGES, OneHot
-from course_lib.music.metrics import parallels
+from course_lib.music.metrics import parallels, voice_crossings
 from course_lib.music.piece import MusicError
-from course_lib.music.voice_leading import NoParallels
+from course_lib.music.voice_leading import NoParallels, faults
 
 SMALL = OneHot(((60, 66), (53, 59), (48, 52)))
 
@@ -57,3 +60,21 @@ def test_bach_mostly_keeps_the_rule() -> None:
 def test_rests_are_refused() -> None:
     with pytest.raises(MusicError, match="knows no rests"):
         NoParallels(OneHot(rest=True))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_faults_are_those_of_the_measures(seed: int) -> None:
+    """Of real windows with random voices, which have many faults, and as they are."""
+    real = [w for w in windows(chorales().valid)[seed::20] if (w.pitch >= 0).all()]
+    rng = np.random.default_rng(seed)
+    low, high = np.array(MINIBACH_RANGES).T
+    wild = [
+        replace(w, pitch=np.repeat(rng.integers(low, high + 1, (16, 4)), 4, axis=0), onset=np.ones((64, 4), bool))
+        for w in real
+    ]
+    for pieces in (real, wild):
+        crossed = [((p.pitch[:, a] < p.pitch[:, b]).sum()) for p in pieces for a, b in combinations(range(4), 2)]
+        crossed = np.reshape(crossed, (len(pieces), 6)).sum(axis=1)
+        moves = [len(parallels(p, 0)) + len(parallels(p, 7)) for p in pieces]
+        assert faults(np.stack([p.pitch for p in pieces])).tolist() == (crossed + moves).tolist()
+    assert max(moves) > 0 and max(map(voice_crossings, wild)) > 0
