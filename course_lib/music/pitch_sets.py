@@ -103,7 +103,9 @@ def sets_piece(sets: np.ndarray, title: str = "", steps: int = 4, tempo: float =
     chords = [set_pitches(chord) for chord in sets]
     width = max(map(len, chords), default=0)
     if not width or steps < 1:
-        raise MusicError(f"{len(chords)} sets of at most {width} notes, {steps} steps each: nothing sounds. Give notes.")
+        raise MusicError(
+            f"{len(chords)} sets of at most {width} notes, {steps} steps each: nothing sounds. Give notes."
+        )
     pitch = np.full((len(chords) * steps, width), REST, np.int16)
     onset = np.zeros(pitch.shape, bool)
     for i, notes in enumerate(chords):
