@@ -29,7 +29,6 @@ def log_probabilities(rbm: RBM) -> np.ndarray:
     return energy - np.logaddexp.reduce(energy)
 
 
-@keras.saving.register_keras_serializable("course")
 class ExactRBM(RBM):
     """An RBM that is trained without a chain: its loss is −log p(v) itself, Z summed over all frames.
 
@@ -46,6 +45,9 @@ class ExactRBM(RBM):
         training: bool = True,
     ) -> object:
         return ops.mean(y_pred) + ops.logsumexp(-self(every_frame(self.visible)))
+
+
+keras.saving.register_keras_serializable("course")(ExactRBM)
 
 
 class ExactNats(keras.metrics.Metric):
