@@ -43,12 +43,12 @@ def test_probabilities_are_energies_without_log_z() -> None:
 
 def test_the_loss_is_the_likelihood_and_training_finds_the_shares() -> None:
     shares = np.array([0.5, 0.3, 0.2])
-    v = np.repeat(EVERY[[3, 12, 25]], (shares * 100).astype(int), axis=0)
+    v = np.repeat(EVERY[[3, 12, 25]], (shares * 1000).astype(int), axis=0)
     model = machine(ExactRBM)
     right = -log_probabilities(model)[[3, 12, 25]] @ shares
     assert float(model.compute_loss(v, y_pred=model(v))) == pytest.approx(right, abs=1e-4)
     model.compile(keras.optimizers.Adam(0.1), jit_compile=False)
-    model.fit(v, epochs=400, batch_size=100, verbose=0)
+    model.fit(v, epochs=40, batch_size=100, verbose=0)
     np.testing.assert_allclose(np.exp(log_probabilities(model))[[3, 12, 25]], shares, atol=0.03)
 
 
