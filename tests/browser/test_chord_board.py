@@ -59,15 +59,15 @@ def test_in_the_lab(browser_page: Page, lab: Lab) -> None:
     open_notebook(page, lab.address("lab/tree/notebooks/board.ipynb"))
     run_all(page)
     board = page.locator(".chord-board")
-    said = board.get_by_role("status")
-    said.get_by_text("Nothing is given").wait_for()
+    said = board.locator(".said")
+    board.locator(".said", has_text="Nothing is given").wait_for()
     assert board.locator(".keys button").count() == 12
     before = chance(page, "E")
 
     # The mouse: free, sounds, silent, free; the others answer.
     key(page, "C").click()
     becomes(page, "C", "sounds")
-    said.get_by_text(re.compile("^Given C; the model adds")).wait_for()
+    board.locator(".said", has_text=re.compile("^Given C; the model adds")).wait_for()
     assert chance(page, "C") == 100 and chance(page, "E") > before
     key(page, "C").click()
     becomes(page, "C", "silent")
@@ -87,7 +87,7 @@ def test_in_the_lab(browser_page: Page, lab: Lab) -> None:
     becomes(page, "F", "sounds")
     page.keyboard.press("Enter")
     becomes(page, "F", "silent")
-    said.get_by_text(re.compile("^Given C E;")).wait_for()
+    board.locator(".said", has_text=re.compile("^Given C E;")).wait_for()
     page.wait_for_function("document.querySelectorAll('.chord-board .keys small')[5].textContent.startsWith('0 %')")
     cold = chance(page, "G")
     assert cold > 50
@@ -122,7 +122,7 @@ def test_in_the_lab(browser_page: Page, lab: Lab) -> None:
     page.keyboard.press("Delete")
     becomes(page, "E", "free")
     board.get_by_role("button", name="Free all").click()
-    said.get_by_text("Nothing is given").wait_for()
+    board.locator(".said", has_text="Nothing is given").wait_for()
     for place in range(12):
         button = board.locator(".keys button").nth(place)
         for state in ("sounds", "silent"):
@@ -131,10 +131,10 @@ def test_in_the_lab(browser_page: Page, lab: Lab) -> None:
                 "([i, s]) => document.querySelectorAll('.chord-board .keys small')[i].textContent.endsWith(s)",
                 arg=[place, state],
             )
-    said.get_by_text("ValueError: nothing may sound").wait_for()
+    board.locator(".said", has_text="ValueError: nothing may sound").wait_for()
     assert board.locator(".said.wrong").count() == 1
     key(page, "A").click()
     becomes(page, "A", "free")
     page.wait_for_function("!document.querySelector('.chord-board .said.wrong')")
-    page.set_viewport_size({"width": 400, "height": 800})
+    page.set_viewport_size({"width": 620, "height": 800})
     assert board.evaluate("b => b.scrollWidth <= b.clientWidth + 1")

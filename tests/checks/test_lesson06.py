@@ -99,7 +99,7 @@ def only_what_sounds(log_p: np.ndarray, fixed: np.ndarray) -> np.ndarray:
         (4, lambda log_p, fixed: np.where(fixed < 0, 0.5, fixed), "expected ["),
         (5, lambda sets: sets[:, 0] * 3.0, "distances between notes"),
         (5, lambda sets: np.zeros(len(sets)), "make the energy larger"),
-        (5, lambda sets: 50.0 * abs(sets.sum(1) - 12), "make the energy smaller"),
+        (5, lambda sets: 50.0 * abs(sets.sum(1) - 12), "Make the energy smaller"),
         (5, lambda sets: 0.3 * (sets.sum(1) - 1) ** 4, "two at least"),
         (5, lambda sets: sets, "expected (4096,)"),
     ],
