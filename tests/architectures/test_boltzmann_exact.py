@@ -49,6 +49,8 @@ def test_the_loss_is_the_likelihood_and_training_finds_the_shares() -> None:
     assert float(model.compute_loss(v, y_pred=model(v))) == pytest.approx(right, abs=1e-4)
     model.compile(keras.optimizers.Adam(0.1), jit_compile=False)
     model.fit(v, epochs=40, batch_size=100, verbose=0)
+    model.optimizer.learning_rate = 0.01  # what is left is the noise of the batches
+    model.fit(v, epochs=15, batch_size=100, verbose=0)
     np.testing.assert_allclose(np.exp(log_probabilities(model))[[3, 12, 25]], shares, atol=0.03)
 
 
