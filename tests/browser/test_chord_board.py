@@ -1,0 +1,140 @@
+"""The chord board in a real JupyterLab: mouse, keys, temperature, sound, and what a model's error looks like."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import nbformat
+import pytest
+
+from tests.browser.lab import MINUTE, Lab, open_notebook, run_all
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]
+
+SOURCE = """
+import ipywidgets
+import numpy as np
+from course_lib.music.pitch_sets import SetTable, conditional, pitch_sets
+from course_lib.music.polyphony import chorale_frames
+from course_lib.show.chord_board import ChordBoard
+
+data = chorale_frames()
+log_p = SetTable(*(pitch_sets(np.concatenate(data.part(part))) for part in ("train", "valid"))).log_p
+ALL = np.arange(4096)[:, None] >> np.arange(12) & 1
+dice = np.random.default_rng(0)
+
+def answer(fixed, temperature):
+    if (fixed == 0).all():
+        raise ValueError("nothing may sound")
+    p = conditional(log_p / temperature, fixed)
+    return p @ ALL, ALL[dice.choice(4096, p=p)]
+
+board = ChordBoard(answer)
+ipywidgets.VBox([board, board.player])
+"""
+
+
+def key(page: Page, name: str) -> Locator:
+    return page.locator(".chord-board").get_by_role("button", name=re.compile(rf"^{name}: "))
+
+
+def chance(page: Page, name: str) -> int:
+    return int(re.search(r"probability (\d+) percent", key(page, name).get_attribute("aria-label"))[1])
+
+
+def becomes(page: Page, name: str, state: str) -> None:
+    page.locator(".chord-board").get_by_role("button", name=re.compile(rf"^{name}: {state}, ")).wait_for()
+
+
+def test_in_the_lab(browser_page: Page, lab: Lab) -> None:
+    page = browser_page
+    page.set_default_timeout(MINUTE)
+    cells = [nbformat.v4.new_markdown_cell("# Chord board"), nbformat.v4.new_code_cell(SOURCE)]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab.home / "notebooks" / "board.ipynb")
+    open_notebook(page, lab.address("lab/tree/notebooks/board.ipynb"))
+    run_all(page)
+    board = page.locator(".chord-board")
+    said = board.locator(".said")
+    board.locator(".said", has_text="Nothing is given").wait_for()
+    assert board.locator(".keys button").count() == 12
+    before = chance(page, "E")
+
+    # The mouse: free, sounds, silent, free; the others answer.
+    key(page, "C").click()
+    becomes(page, "C", "sounds")
+    board.locator(".said", has_text=re.compile("^Given C; the model adds")).wait_for()
+    assert chance(page, "C") == 100 and chance(page, "E") > before
+    key(page, "C").click()
+    becomes(page, "C", "silent")
+    page.wait_for_function("document.querySelector('.chord-board .keys button small').textContent.startsWith('0 %')")
+    key(page, "C").click()
+    becomes(page, "C", "free")
+
+    # Keys alone, none of which is JupyterLab's: from C to E and G, then F is forbidden.
+    key(page, "C").focus()
+    page.keyboard.press("Enter")
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    becomes(page, "E", "sounds")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    becomes(page, "F", "sounds")
+    page.keyboard.press("Enter")
+    becomes(page, "F", "silent")
+    board.locator(".said", has_text=re.compile("^Given C E;")).wait_for()
+    page.wait_for_function("document.querySelectorAll('.chord-board .keys small')[5].textContent.startsWith('0 %')")
+    cold = chance(page, "G")
+    assert cold > 50
+    assert page.locator(".jp-Cell").count() == 2  # no shortcut made or deleted a cell
+
+    # The temperature, by key; and another chord of the same notes.
+    board.get_by_role("slider", name="temperature").focus()
+    page.keyboard.press("End")
+    page.wait_for_function(
+        "cold => parseInt(document.querySelectorAll('.chord-board .keys small')[7].textContent) < cold", arg=cold
+    )
+    assert board.locator("output").inner_text() == "3.0"
+    heard = set()
+    for _ in range(8):
+        old = said.inner_text()
+        board.get_by_role("button", name="Another chord").click()
+        page.wait_for_timeout(500)
+        heard.add(said.inner_text())
+    assert len(heard) > 1 and all(text.startswith("Given C E;") for text in heard), (old, heard)
+    drawn = [name.replace(" ♪", "") for name in board.locator(".drawn b").all_inner_texts()]
+    assert {"C", "E"} <= set(drawn)
+
+    # The player follows, and plays: its cursor moves.
+    panel = page.locator(".listen")
+    panel.get_by_role("button", name="Play").first.click()
+    page.wait_for_function(
+        "() => { const c = document.querySelector('.listen .cursor'); return c && parseFloat(c.style.left) > 10; }"
+    )
+
+    # Delete frees; what the model raises is told, and the board goes on.
+    key(page, "E").focus()
+    page.keyboard.press("Delete")
+    becomes(page, "E", "free")
+    board.get_by_role("button", name="Free all").click()
+    board.locator(".said", has_text="Nothing is given").wait_for()
+    for place in range(12):
+        button = board.locator(".keys button").nth(place)
+        for state in ("sounds", "silent"):
+            button.click()
+            page.wait_for_function(
+                "([i, s]) => document.querySelectorAll('.chord-board .keys small')[i].textContent.endsWith(s)",
+                arg=[place, state],
+            )
+    board.locator(".said", has_text="ValueError: nothing may sound").wait_for()
+    assert board.locator(".said.wrong").count() == 1
+    key(page, "A").click()
+    becomes(page, "A", "free")
+    page.wait_for_function("!document.querySelector('.chord-board .said.wrong')")
+    page.set_viewport_size({"width": 620, "height": 800})
+    assert board.evaluate("b => b.scrollWidth <= b.clientWidth + 1")
