@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,20 +10,16 @@ import pytest
 from course_lib.checks import lesson02
 from course_lib.music.encodings import MINIBACH_RANGES
 from course_lib.music.piece import Piece
+from tests.checks.solved import solutions_of
 
-NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "02_minibach.ipynb"
 CHECKS = [lesson02.check_1, lesson02.check_2, lesson02.check_3, lesson02.check_4, lesson02.check_5]
 
 
 def solutions() -> dict[str, object]:
     """What the solution cells of the notebook define."""
-    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
     scope: dict[str, object] = {"np": np, "Piece": Piece, "lesson02": lesson02}
     exec("from dataclasses import replace", scope)
-    for cell in cells:
-        if cell["cell_type"] == "code" and "solution" in cell["metadata"].get("tags", ()):
-            exec("".join(cell["source"]), scope)
-    return scope
+    return solutions_of("02", scope)
 
 
 @pytest.mark.parametrize("number", range(1, 6))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +11,8 @@ import pytest
 from course_lib.checks import lesson03
 from course_lib.music.datasets import chorales, windows
 from course_lib.music.encodings import MINIBACH_RANGES, OneHot
+from tests.checks.solved import solutions_of
 
-NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "03_autoencoder.ipynb"
 ENCODING = OneHot()
 
 
@@ -53,13 +51,9 @@ class Anything:
 
 def solutions() -> dict[str, object]:
     """What the solution cells of the notebook define."""
-    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
     scope: dict[str, object] = {"np": np, "lesson03": Unchecked(), "stack": Anything()}
     scope |= {"codes_of": lambda *arguments: None, "x_valid": None}
-    for cell in cells:
-        if cell["cell_type"] == "code" and "solution" in cell["metadata"].get("tags", ()):
-            exec("".join(cell["source"]), scope)
-    return scope
+    return solutions_of("03", scope)
 
 
 @pytest.mark.parametrize("number", CHECKS)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +11,8 @@ import pytest
 from course_lib.checks import lesson05
 from course_lib.music.datasets import celtic_tunes
 from course_lib.music.tune_form import complete_bars, is_aabb
+from tests.checks.solved import solutions_of
 
-NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "05_lstm.ipynb"
 CHECKS = [getattr(lesson05, f"check_{number}") for number in range(1, 6)]
 
 JIG = "M:6/8 K:Cmaj c 2 d e f g | c 3 c 3 :: g 2 a b c' d' | c 3 c 3 :|".split()
@@ -22,12 +20,8 @@ JIG = "M:6/8 K:Cmaj c 2 d e f g | c 3 c 3 :: g 2 a b c' d' | c 3 c 3 :|".split()
 
 def solutions() -> dict[str, object]:
     """What the solution cells of the notebook define."""
-    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
     scope: dict[str, object] = {"np": np, "lesson05": lesson05, "Callable": Callable}
-    for cell in cells:
-        if cell["cell_type"] == "code" and "solution" in cell["metadata"].get("tags", ()):
-            exec("".join(cell["source"]), scope)
-    return scope
+    return solutions_of("05", scope)
 
 
 @pytest.mark.parametrize("number", range(1, 6))

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from course_lib.checks import lesson09
 from course_lib.music.voice_leading import faults
+from tests.checks.solved import solutions_of
 
-NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "09_bidirectional_rnn.ipynb"
 CHECKS = [getattr(lesson09, f"check_{number}") for number in range(1, 6)]
 
 
 def solutions() -> dict[str, object]:
     """What the solution cells of the notebook define."""
-    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
     scope: dict[str, object] = {"np": np, "lesson09": lesson09}
-    for cell in cells:
-        if cell["cell_type"] == "code" and "solution" in cell["metadata"].get("tags", ()):
-            exec("".join(cell["source"]), scope)
-    return scope
+    return solutions_of("09", scope)
 
 
 @pytest.mark.parametrize("number", range(1, 6))

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from course_lib.checks import lesson10
 from course_lib.music.phrases import BASS, FIRST
+from tests.checks.solved import solutions_of
 
-NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "10_rnn_encoder_decoder.ipynb"
 CHECKS = [getattr(lesson10, f"check_{number}") for number in range(1, 6)]
 
 
 @pytest.fixture(scope="module")
 def solutions() -> dict[str, object]:
     """What the solution cells of the notebook define."""
-    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
     scope: dict[str, object] = {"np": np, "lesson10": lesson10, "Callable": Callable}
-    for cell in cells:
-        if cell["cell_type"] == "code" and "solution" in cell["metadata"].get("tags", ()):
-            exec("".join(cell["source"]), scope)
-    return scope
+    return solutions_of("10", scope)
 
 
 @pytest.mark.parametrize("number", range(1, 6))
