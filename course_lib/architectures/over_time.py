@@ -43,8 +43,8 @@ class Sequences(keras.utils.PyDataset):
     sequences: 0/1 (steps, D) each, with ``shift`` keys free at both ends. batch: sequences. seed: of order and moves.
     shift: they go up or down by at most so many semitones, and are ``told`` so; fixed: they stay where they are.
 
-    Each batch: (int8 (batch, steps, D + told),). Raises ValueError where a note would be moved off the keys.
-    Notebook: 12.
+    Each batch: int8 (batch, steps, D + told), and zeros (batch, steps), for there is no answer to learn.
+    Raises ValueError where a note would be moved off the keys. Notebook: 12.
     """
 
     def __init__(
@@ -83,9 +83,9 @@ class Sequences(keras.utils.PyDataset):
     def __len__(self) -> int:
         return len(self.parts)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray]:
-        part = self.parts[index]
-        return (filled([told(self.sequences[i], self.shift, int(self.moves[i])) for i in part]),)
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        x = filled([told(self.sequences[i], self.shift, int(self.moves[i])) for i in self.parts[index]])
+        return x, np.zeros(x.shape[:2], np.float32)
 
 
 def frame_nats(model: OverTime, sequences: Sequence[np.ndarray], shift: int = 0) -> list[np.ndarray]:
