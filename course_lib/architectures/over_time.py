@@ -125,8 +125,13 @@ def estimated_nats(
         raise ValueError(f"runs is {runs}; how far they are apart needs two at least. Use 4.")
     visible, hidden = (np.asarray(part) for part in model.moved(h))
     w, b, c = model.frames.parts
-    begin = np.broadcast_to(base, visible.shape)
-    log_w = np.stack([importance_weights(w, b + visible, c + hidden, begin, steps, (seed, run)) for run in range(runs)])
+    log_w = np.empty((runs, len(v)))
+    for run in range(runs):
+        for start in range(0, len(v), 256):  # what fits into the cache is several times as fast
+            part = slice(start, start + 256)
+            shifted = b + visible[part], c + hidden[part]
+            begin = np.broadcast_to(base, shifted[0].shape)
+            log_w[run, part] = importance_weights(w, *shifted, begin, steps, (seed, run, start))
     top = log_w.max(0)
     weights = np.exp(log_w - top)
     low = weights.var(0, ddof=1) / weights.mean(0) ** 2 / runs / 2
