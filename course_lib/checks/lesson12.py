@@ -45,7 +45,7 @@ def check_1(counted: object) -> Feedback:
 def check_2(features: Callable) -> Feedback:
     """p(h | v, past)."""
     rng = np.random.default_rng(0)
-    for scale in (1.0, 300.0):
+    for scale in (1.0, 3000.0):
         v = (rng.random((5, 6)) < 0.5).astype(float)
         u, w, c, to_hidden = (scale * rng.normal(size=size) for size in ((5, 4), (6, 3), (3,), (4, 3)))
         u = np.tanh(u)
@@ -76,7 +76,7 @@ def check_2(features: Callable) -> Feedback:
             False, f"For the first frame it returns {got[0].round(3).tolist()}, expected "
             f"{sigmoid(logits)[0].round(3).tolist()}: σ(v W + c + u C)."
         )  # fmt: skip
-    return Feedback(True, "Five frames, also with weights of 300: the past moves the features as it should.")
+    return Feedback(True, "Five frames, also with weights of 3,000: the past moves the features as it should.")
 
 
 def check_3(mean: Callable) -> Feedback:
