@@ -127,7 +127,7 @@ def estimated_nats(
     w, b, c = model.frames.parts
     log_w = np.empty((runs, len(v)))
     for run in range(runs):
-        for start in range(0, len(v), 256):  # what fits into the cache is several times as fast
+        for start in range(0, len(v), 256):  # small parts stay in the cache
             part = slice(start, start + 256)
             shifted = b + visible[part], c + hidden[part]
             begin = np.broadcast_to(base, shifted[0].shape)
@@ -143,8 +143,8 @@ class Ear:
     """The RNN of a model that hears frames one at a time, for ``count`` musics at once.
 
     ``ear.expects()``: what is added to the biases of the frame model now. ``ear.hear(frames)``: (count, D).
-    ``ear.keep(which)``: goes on with these of the musics, int (count,). told: as in ``Sequences``, unmoved.
-    Notebook: 12.
+    ``ear.keep(which)``: goes on with these of the musics, int (count,). shift: what the model is told of, as in
+    ``Sequences``; nothing is moved here. Notebook: 12.
     """
 
     def __init__(self, model: OverTime, count: int, shift: int = 0) -> None:
