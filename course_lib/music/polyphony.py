@@ -138,7 +138,10 @@ def chorale_frames() -> PolyphonySet:
 
 
 def mean_nats(nats: Iterable[np.ndarray]) -> float:
-    """Log-likelihood a frame, from −log p of the frames of each sequence: all pooled, a long sequence counts more."""
+    """Log-likelihood a frame, from −log p of the frames of each sequence: all pooled, a long sequence counts more.
+
+    Notebook: 12.
+    """
     return -float(np.concatenate([np.asarray(part, np.float64) for part in nats]).mean())
 
 
@@ -146,6 +149,7 @@ class NoteUnigram:
     """Each key sounds by itself, whatever the others do and did: one probability a key, or one for all (``iid``).
 
     Probabilities are (sounding + ½) / (frames + 1), so that a key that was never heard is unlikely, not impossible.
+    Notebook: 06.
     """
 
     def __init__(self, train: Sequence[np.ndarray], iid: bool = False) -> None:
@@ -162,7 +166,7 @@ class NoteUnigram:
 class ChordHistogram:
     """How often each chord was heard, plus p for each of the 2⁸⁸ chords that could be: p(v) = (c(v) + p) / (N + 2⁸⁸p).
 
-    p is chosen on ``valid``, as a power of ten.
+    p is chosen on ``valid``, as a power of ten. Notebook: 06.
     """
 
     def __init__(self, train: Sequence[np.ndarray], valid: Sequence[np.ndarray]) -> None:
@@ -188,7 +192,7 @@ class NoteNgram:
     """Each key by itself, given whether it sounded in the last n − 1 frames; before the first frame, silence.
 
     p(on | history) = (c(history, on) + a · p₁) / (c(history) + a), where p₁ is the key's own frequency. n within
-    1..longest and a, a power of two, are chosen on ``valid``.
+    1..longest and a, a power of two, are chosen on ``valid``. Notebook: 12.
     """
 
     def __init__(self, train: Sequence[np.ndarray], valid: Sequence[np.ndarray], longest: int = 8) -> None:
