@@ -12,7 +12,8 @@ from scipy.io import savemat
 from benchmarks.polyphony import networks, program, training
 from benchmarks.polyphony.published import published, set_name
 from benchmarks.polyphony.training import Frames, Plan, Windows, by_length, filled, told, train
-from course_lib.architectures.nade import NOTHING, RNNNADE, Independent, NoteByNote, OverTime
+from course_lib.architectures.boltzmann import RBM
+from course_lib.architectures.nade import NADE, NOTHING, RNNNADE, Independent, NoteByNote, OverTime
 from course_lib.music.polyphony import KEYS, PolyphonySet
 
 PLAN = Plan(rate=1e-2, epochs=4, batch=3, shift=2, window=8)
@@ -182,6 +183,26 @@ def test_frames_come_once_an_epoch() -> None:
     batches = list(Frames(songs(12, 8), Plan(1e-3, 1, 5), 0)(0))
     assert [len(x) for x, _ in batches] == [5] * 4
     assert np.concatenate([x for x, _ in batches]).sum() == sum(s.sum() for s in songs(12, 8))
+
+
+def test_chains_of_a_machine_without_time_are_shared() -> None:
+    keras.utils.set_random_seed(0)
+    rbm, nade = RBM(KEYS, 6), NADE(KEYS, 5)
+    v = np.concatenate(songs(12))
+    drawn = nade.sample(24).reshape(12, 2, KEYS)
+    nats = np.asarray(nade(drawn.reshape(24, KEYS))).reshape(12, 2)
+    plan = Plan(1e-3, 1, 5)
+    batches = [x for x, _ in networks.Lessons(v, drawn, nats, np.empty((12, 0)), plan, 0, chains=5)(0)]
+    assert [x[0].tolist() for x in batches] == [[0, 1, 2, 3, 4]] * 2
+    at, frames, proposed, cost, h = batches[0]
+    np.testing.assert_allclose(nade(proposed), cost, rtol=1e-4)
+    assert h.shape == (5, 0) and all((frame == v).all(1).any() for frame in frames)
+    taught = networks.Taught(networks.timeless(rbm), networks.timeless(nade), v[:5])
+    before = np.array(taught.chains)
+    gap = taught((at, frames, proposed, cost, h), training=True)
+    after = np.asarray(taught.chains, np.float32)
+    assert (before != after).any()
+    np.testing.assert_allclose(gap, np.asarray(rbm(frames)) - np.asarray(rbm(after)), atol=1e-3)
 
 
 def network() -> RNNNADE:
