@@ -97,11 +97,37 @@ def frames(piece: Piece, steps: int | None = None, start: int | None = None, tra
     return roll
 
 
+def frames_piece(roll: np.ndarray, title: str = "", tempo: float = 80.0, tied: bool = False) -> Piece:
+    """Frames (n, 88) as four voices, to be heard: a quarter note each, one step a frame.
+
+    A frame does not say who sings. The highest notes go to the first voices, the lowest one to the last: a frame of
+    three has no tenor, one of two sounds in soprano and bass, a single note in the soprano. Of more than four, the
+    three highest and the lowest stay. tied: a voice that keeps its pitch goes on; otherwise each note is struck, for a
+    frame does not say that either. Raises MusicError where the shape is another, or nothing sounds. Notebook: 12.
+    """
+    roll = np.asarray(roll)
+    if roll.ndim != 2 or roll.shape[1] != KEYS or not roll.any():
+        raise MusicError(
+            f"frames are {roll.shape} with {int(roll.sum())} notes; give (n, {KEYS}) and one note at least."
+        )
+    pitch = np.full((len(roll), 4), REST, np.int16)
+    for voices, frame in zip(pitch, roll, strict=True):
+        notes = np.flatnonzero(frame)[::-1] + LOWEST
+        voices[: len(notes)] = notes[:4]
+        if len(notes) > 1:
+            voices[len(notes) - 1 : 3] = REST
+            voices[3] = notes[-1]
+    onset = pitch != REST
+    if tied:
+        onset[1:] &= pitch[1:] != pitch[:-1]
+    return Piece(pitch, onset, steps_per_quarter=1, title=title, tempo=tempo)
+
+
 def chorale_frames() -> PolyphonySet:
     """The course's chorales in the form of the public sets: quarter notes, transposed to C major or C minor.
 
     Each goes up by at most 5 semitones or down by at most 6. The sides are those of ``chorales()``, so its figures are
-    near those of the public chorales but not comparable with them.
+    near those of the public chorales but not comparable with them. Notebook: 12.
     """
     from course_lib.music.datasets import chorales
 
@@ -200,3 +226,12 @@ class NoteNgram:
         """float (steps,): −log p of each frame, given those before it."""
         p = self.p[np.arange(KEYS), self._history(sequence, self.n)]
         return -np.where(sequence, np.log(p), np.log1p(-p)).sum(1)
+
+    def sample(self, steps: int, seed: int = 0) -> np.ndarray:
+        """bool (steps, 88): frames drawn one after another, each key by itself. Notebook: 12."""
+        rng = np.random.default_rng(seed)
+        made = np.zeros((steps + 1, KEYS), bool)
+        for step in range(steps):
+            history = self._history(made[: step + 1], self.n)[-1]  # the last row asks for the frame behind it
+            made[step] = rng.random(KEYS) < self.p[np.arange(KEYS), history]
+        return made[:steps]

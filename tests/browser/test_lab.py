@@ -258,3 +258,33 @@ def test_rnn_encoder_decoder(page: Page, lab: Lab) -> None:
     box.get_by_label("ABC", exact=True).fill("This is <b>no</b> melody.")
     says.get_by_text("This does not work yet").wait_for()
     assert music(take) == typed
+
+
+def test_rnn_rbm(page: Page, lab: Lab) -> None:
+    """Another melody, temperature and draw write other voices; a typed melody is on top; nonsense changes nothing."""
+    open_notebook(page, lab.address("lab/tree/notebooks/12_rnn_rbm.ipynb"))
+    run_all(page)
+    box = page.locator(".jp-OutputArea-output", has=page.get_by_role("button", name="Another draw"))
+    take, says = box.locator(".take"), box.locator(".widget-html-content").last
+    written = [music(take)]
+    box.get_by_label("melody", exact=True).select_option(index=1)
+    written.append(music(take, other_than=written[-1]))
+    box.locator(".widget-hslider", has_text="temperature").get_by_role("slider").focus()
+    page.keyboard.press("PageUp")
+    written.append(music(take, other_than=written[-1]))
+    box.get_by_role("button", name="Another draw").click()
+    written.append(music(take, other_than=written[-1]))
+    assert len(set(written)) == len(written)
+    says.get_by_text(re.compile(r"\d+ beats; a note of the melody costs \d\.\d\d nats")).wait_for()
+    take.get_by_role("button").click()
+    plays(page, take)
+
+    box.get_by_label("melody", exact=True).select_option("my own melody, below")
+    written.append(music(take, other_than=written[-1]))
+    box.get_by_label("notes", exact=True).fill("G4 A4 B4 C5 - E5 D5 C5")
+    typed = music(take, other_than=written[-1])
+    assert "2 bars" in (alt := take.locator(".roll img").get_attribute("alt") or "") and "Soprano G4 to E5" in alt
+    says.get_by_text("8 beats").wait_for()
+    box.get_by_label("notes", exact=True).fill("This is <b>no</b> melody.")
+    says.get_by_text("This does not work yet").wait_for()
+    assert music(take) == typed

@@ -14,6 +14,7 @@ from course_lib.music.polyphony import (
     NoteUnigram,
     chorale_frames,
     frames,
+    frames_piece,
     mean_nats,
     read_mat,
 )
@@ -153,3 +154,41 @@ def test_note_ngrams_know_their_own_past() -> None:
 def test_the_history_of_an_ngram_has_silence_before_the_first_frame() -> None:
     history = NoteNgram._history(two_chords()[0], 3)
     assert history[:, 0].tolist() == [0, 1, 2, 1, 2, 1, 2, 1]
+
+
+def test_frames_become_four_voices_and_come_back() -> None:
+    test = chorale_frames().test
+    for roll in test[:5]:
+        piece = frames_piece(roll)
+        assert (frames(piece) == roll).all() and piece.onset.sum() == roll.sum()
+    roll = np.zeros((5, KEYS), bool)
+    for frame, notes in zip(roll, ([60], [60, 72], [48, 60, 72], [40, 50, 60, 70, 80], []), strict=True):
+        frame[np.array(notes, int) - 21] = True
+    assert frames_piece(roll).pitch.tolist() == [
+        [60, REST, REST, REST],
+        [72, REST, REST, 60],
+        [72, 60, REST, 48],
+        [80, 70, 60, 40],
+        [REST] * 4,
+    ]
+    held = np.repeat(roll[2:3], 3, axis=0)
+    assert frames_piece(held).onset.sum() == 9 and frames_piece(held, tied=True).onset.sum() == 3
+    for wrong in (np.zeros((3, KEYS), bool), np.ones((3, 12), bool)):
+        with pytest.raises(MusicError, match="one note at least"):
+            frames_piece(wrong)
+
+
+def test_the_note_ngram_samples_what_it_learnt() -> None:
+    """Two keys that alternate for sure, and one that sounds half of the time."""
+    rng = np.random.default_rng(0)
+    train = []
+    for _ in range(20):
+        song = np.zeros((60, KEYS), bool)
+        song[::2, 40] = song[1::2, 41] = True
+        song[:, 50] = rng.random(60) < 0.5
+        train.append(song)
+    model = NoteNgram(train, train[:5], longest=3)
+    made = model.sample(400, seed=1)
+    assert (made[:-1, 40] == made[1:, 41]).mean() > 0.9 and (made[:-1, 40] != made[1:, 40]).mean() > 0.9
+    assert 0.4 < made[:, 50].mean() < 0.6 and made[:, :40].mean() < 0.01
+    np.testing.assert_array_equal(made, model.sample(400, seed=1))
