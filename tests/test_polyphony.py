@@ -11,9 +11,10 @@ from scipy.io import savemat
 
 from benchmarks.polyphony import networks, program, training
 from benchmarks.polyphony.published import published, set_name
-from benchmarks.polyphony.training import Frames, Plan, Windows, by_length, filled, told, train
+from benchmarks.polyphony.training import Frames, Plan, Windows, by_length, train
 from course_lib.architectures.boltzmann import RBM
 from course_lib.architectures.nade import NADE, NOTHING, RNNNADE, Independent, NoteByNote, OverTime
+from course_lib.architectures.over_time import filled, told
 from course_lib.music.polyphony import KEYS, PolyphonySet
 
 PLAN = Plan(rate=1e-2, epochs=4, batch=3, shift=2, window=8)
@@ -279,7 +280,7 @@ def test_evaluation_is_the_same_in_any_batches(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(networks, "AT_ONCE", 7)
     for one, nats in zip(sequences, together, strict=True):
         np.testing.assert_allclose(networks.exact(networks.Past(model), [one], PLAN)[0], nats, atol=1e-4)
-        direct = np.asarray(model(filled([told(one, PLAN)])))[0]
+        direct = np.asarray(model(filled([told(one, PLAN.shift)])))[0]
         np.testing.assert_allclose(direct, nats, atol=1e-4)
 
 

@@ -10,9 +10,10 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from benchmarks.polyphony.training import Clock, Frames, Plan, Windows, by_length, everything, filled, told, train
-from course_lib.architectures.boltzmann import RBM, RNNRBM, annealed_importance, importance_weights
+from benchmarks.polyphony.training import Clock, Frames, Plan, Windows, by_length, everything, train
+from course_lib.architectures.boltzmann import RBM, RNNRBM, annealed_importance
 from course_lib.architectures.nade import NADE, RNNNADE, Independent, NoteByNote, OverTime
+from course_lib.architectures.over_time import Estimated, estimated_nats, filled, told
 from course_lib.music.polyphony import KEYS, PolyphonySet
 
 CHOOSING = 12_000  # frames of the validation part that are asked while training
@@ -77,7 +78,7 @@ class Past(keras.Model):
 def past(listener: Past, sequences: Sequence[np.ndarray], plan: Plan) -> Iterator[tuple[int, np.ndarray]]:
     """Index of a sequence, and what the RNN knows before each of its frames, (steps, units)."""
     for part in by_length(sequences, 16_000):
-        h = listener.predict_on_batch(filled([told(sequences[i], plan) for i in part]))
+        h = listener.predict_on_batch(filled([told(sequences[i], plan.shift) for i in part]))
         for i, row in zip(part, h, strict=True):
             yield i, row[: len(sequences[i])]
 
@@ -374,20 +375,10 @@ def train_rnn_rbm(run: Run) -> Trained:
     plan = Plan(rate=3e-3, epochs=300, batch=200, decay=1e-3, patience=SCORES_NEVER)
     batches = Lessons(frames, proposed, nats, h, plan, run.seed)
 
-    def terms(v: np.ndarray, drawn: np.ndarray, h: np.ndarray, runs: int, steps: int, seed: int) -> tuple:
-        """F of each frame, and of its log Z an estimate, its variance, and by how much it is too low on average."""
-        moved = [np.asarray(part) for part in model.moved(h.astype(np.float32))]
-        energy = np.asarray(model.frames(v.astype(np.float32), *moved), np.float64)
-        w, b, c = model.frames.parts
+    def estimated(v: np.ndarray, drawn: np.ndarray, h: np.ndarray, runs: int, steps: int, seed: int) -> Estimated:
+        """Each frame's annealing begins where the teacher's draws for it say."""
         p = (drawn.sum(1) + 2 / (1 + np.exp(-base))) / (drawn.shape[1] + 2)
-        begin = np.log(p / (1 - p))
-        log_w = np.stack([
-            importance_weights(w, b + moved[0], c + moved[1], begin, steps, (seed, r)) for r in range(runs)
-        ])  # fmt: skip
-        top = log_w.max(0)
-        weights = np.exp(log_w - top)
-        spread = weights.var(0, ddof=1) / weights.mean(0) ** 2 / runs if runs > 1 else np.zeros(len(v))
-        return energy, top + np.log(weights.mean(0)), spread, spread / 2
+        return estimated_nats(model, v.astype(np.float32), h.astype(np.float32), np.log(p / (1 - p)), runs, steps, seed)
 
     few_valid = few(run.data.valid, CHOOSING)
     asked = np.random.default_rng(0).permutation(sum(map(len, few_valid)))[:400]
@@ -395,8 +386,7 @@ def train_rnn_rbm(run: Run) -> Trained:
     drawn_few, _, h_few = (part[asked] for part in proposals(listener, few_valid, teach, 12, 1))
 
     def score() -> float:
-        energy, z, *_ = terms(v_few, drawn_few, h_few, 1, 300, 0)
-        return float((energy + z).mean())
+        return float(estimated(v_few, drawn_few, h_few, 2, 200, 0).nats.mean())
 
     taught, limit = Taught(model, master, frames), run.limit * 0.33
     facts = train(taught, batches, score, plan, run.path, limit, run.seed, run.clock, run.say)
@@ -405,15 +395,12 @@ def train_rnn_rbm(run: Run) -> Trained:
         v = np.concatenate(part)
         at = np.random.default_rng(1).permutation(len(v))[:MEASURED] if len(v) > MEASURED else np.arange(len(v))
         drawn, _, h = proposals(listener, part, teach, 12, 2)
-        parts = [
-            terms(v[i], drawn[i], h[i], 4, 4000, 3 + n) for n, i in enumerate(np.array_split(at, -(-len(at) // 2000)))
-        ]
-        energy, z, spread, low = map(np.concatenate, zip(*parts, strict=True))
-        value = (energy + z).mean()
-        error = 1.96 * np.sqrt(spread.sum()) / len(at)
+        found = estimated(v[at], drawn[at], h[at], 4, 4000, 3)
+        value, low = found.nats.mean(), found.low
+        error = 1.96 * np.sqrt(2 * low.sum()) / len(at)  # low: half of the variance
         remark = f"log Z_t by AIS, 4 runs of 4,000 steps for each of {len(at):,} frames"
         if len(at) < len(v):
-            error = 1.96 * np.sqrt((energy + z).var() / len(at))
+            error = 1.96 * np.sqrt(found.nats.var() / len(at))
             remark += f" drawn from {len(v):,}"
         # The mean of log Z is too low by about ``low``: the interval reaches as far as twice that.
         return Measured(value, (value - error, value + error + 2 * low.mean()), remark)
