@@ -119,7 +119,8 @@ def estimated_nats(
 
     v: (frames, D). h: (frames, units), of ``known_before``. base: where the runs begin, the log odds of the training
     frames, (D,), or a guess for each frame, (frames, D). runs: for each frame; their mean is unbiased for Z, so its log
-    is too low, by half of the variance of the mean, about: ``low``. Raises ValueError for fewer than two runs. Notebook: 12.
+    is too low, by half of the variance of the mean, about: ``low``. Raises ValueError for fewer than two runs.
+    Notebook: 12.
     """
     if runs < 2:
         raise ValueError(f"runs is {runs}; how far they are apart needs two at least. Use 4.")
