@@ -6,6 +6,7 @@ computes it where it can be computed, ``annealed_importance`` estimates it, with
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import keras
@@ -28,7 +29,7 @@ class Dice:
 
     def __init__(self, shape: tuple, seed: keras.random.SeedGenerator) -> None:
         first = keras.random.randint((), -(2**31), 2**31 - 1, "int32", seed)
-        x = ops.cast(first + ops.reshape(ops.arange(shape[0] * shape[1], dtype="int32"), shape), "uint32")
+        x = ops.cast(first + ops.reshape(ops.arange(math.prod(shape), dtype="int32"), shape), "uint32")
         for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
             x = (x ^ ops.right_shift(x, np.uint32(shift))) * np.uint32(factor)
         self.x = ops.cast(x, "int32")
