@@ -243,13 +243,11 @@ def test_training_goes_on_after_an_interrupt_as_if_there_were_none(tmp_path: Pat
         trained(tmp_path / "b.npz", interrupting)
     resumed, facts_resumed = trained(tmp_path / "b.npz")
     assert facts_resumed["steps"] == facts["steps"] and facts_resumed["epochs"] == 4
-    # Dropout's dice are no part of the state, so the weights are near, not equal.
-    scores = [f["validation scores"][-1][1] for f in (facts, facts_resumed)]
-    assert scores[1] == pytest.approx(scores[0], abs=1.0)
+    for mine, theirs in zip(resumed, whole, strict=True):  # dropout's dice are part of the state
+        np.testing.assert_allclose(mine, theirs, atol=1e-4)
     again, _ = trained(tmp_path / "b.npz", lambda epoch: iter([next(windows(0))]))
     for mine, theirs in zip(again, resumed, strict=True):
         np.testing.assert_array_equal(mine, theirs)
-    assert len(whole) == len(again)
 
 
 def test_the_best_weights_are_kept_not_the_last(tmp_path: Path) -> None:
