@@ -282,6 +282,19 @@ def test_evaluation_is_the_same_in_any_batches(monkeypatch: pytest.MonkeyPatch) 
         np.testing.assert_allclose(direct, nats, atol=1e-4)
 
 
+def test_proposals_for_some_frames_are_those_frames() -> None:
+    model, given = network(), songs(4, 9, 3)
+    model(filled([told(song, PLAN.shift) for song in given]))
+    listener, v = networks.Past(model), np.concatenate(given)
+    drawn, nats, h = networks.proposals(listener, given, PLAN, 3, 0)
+    assert drawn.shape == (16, 3, KEYS) and nats.shape == (16, 3) and len(h) == len(v)
+    np.testing.assert_allclose(model.frames(drawn[5].astype(np.float32), *model.moved(h[[5] * 3])), nats[5], rtol=1e-2)
+    asked = np.array([0, 2, 5, 15])
+    some = networks.proposals(listener, given, PLAN, 2, 0, asked)
+    assert some[0].shape == (4, 2, KEYS)
+    np.testing.assert_array_equal(some[2], h[asked])
+
+
 def test_frames_that_break_an_assumption_are_counted() -> None:
     most, window = networks.bounds(small_set().train)
     assert most == 3 and 40 <= window[0] < window[1] < 60

@@ -337,11 +337,20 @@ def with_teacher(facts: dict[str, object], teacher: dict[str, object]) -> dict[s
     return facts | both | {"of these for the teacher": teacher["seconds"]}
 
 
-def proposals(listener: Past, sequences: Sequence[np.ndarray], plan: Plan, many: int, seed: int) -> tuple:
-    """For all frames of all sequences, in their order: frames drawn (frames, many, 88), −log q (frames, many), h."""
-    model = listener.model
-    drawn, nats, known = ([None] * len(sequences) for _ in range(3))
+def proposals(
+    listener: Past, sequences: Sequence[np.ndarray], plan: Plan, many: int, seed: int, asked: np.ndarray | None = None
+) -> tuple:
+    """For all frames in their order: frames drawn (frames, many, 88), −log q (frames, many), h.
+
+    asked: sorted numbers of the frames that are wanted, counted through all sequences.
+    """
+    model, first = listener.model, np.cumsum([0, *map(len, sequences)])
+    asked = np.arange(first[-1]) if asked is None else asked
+    drawn, nats, known = ([np.empty(0)] * len(sequences) for _ in range(3))
     for i, h in past(listener, sequences, plan):
+        h = h[asked[(first[i] <= asked) & (asked < first[i + 1])] - first[i]]
+        if not len(h):
+            continue
         moved = [np.repeat(np.asarray(part), many, axis=0) for part in model.moved(h)]
         made, cost = [], []
         for s in range(0, len(moved[0]), AT_ONCE):
@@ -351,7 +360,7 @@ def proposals(listener: Past, sequences: Sequence[np.ndarray], plan: Plan, many:
         drawn[i] = np.concatenate(made).reshape(len(h), many, KEYS)
         nats[i] = np.concatenate(cost).reshape(len(h), many)
         known[i] = h.astype(np.float16)
-    return tuple(map(np.concatenate, (drawn, nats, known)))
+    return tuple(np.concatenate([part for part in parts if len(part)]) for parts in (drawn, nats, known))
 
 
 def train_rnn_rbm(run: Run) -> Trained:
@@ -381,9 +390,9 @@ def train_rnn_rbm(run: Run) -> Trained:
         return estimated_nats(model, v.astype(np.float32), h.astype(np.float32), np.log(p / (1 - p)), runs, steps, seed)
 
     few_valid = few(run.data.valid, CHOOSING)
-    asked = np.random.default_rng(0).permutation(sum(map(len, few_valid)))[:400]
+    asked = np.sort(np.random.default_rng(0).permutation(sum(map(len, few_valid)))[:400])
     v_few = np.concatenate(few_valid)[asked]
-    drawn_few, _, h_few = (part[asked] for part in proposals(listener, few_valid, teach, 12, 1))
+    drawn_few, _, h_few = proposals(listener, few_valid, teach, 12, 1, asked)
 
     def score() -> float:
         return float(estimated(v_few, drawn_few, h_few, 2, 200, 0).nats.mean())
@@ -393,9 +402,9 @@ def train_rnn_rbm(run: Run) -> Trained:
 
     def measure(part: Sequence[np.ndarray]) -> Measured:
         v = np.concatenate(part)
-        at = np.random.default_rng(1).permutation(len(v))[:MEASURED] if len(v) > MEASURED else np.arange(len(v))
-        drawn, _, h = proposals(listener, part, teach, 12, 2)
-        found = estimated(v[at], drawn[at], h[at], 4, 4000, 3)
+        at = np.sort(np.random.default_rng(1).permutation(len(v))[:MEASURED])
+        drawn, _, h = proposals(listener, part, teach, 12, 2, at)
+        found = estimated(v[at], drawn, h, 4, 4000, 3)
         value, low = found.nats.mean(), found.low
         error = 1.96 * np.sqrt(2 * low.sum()) / len(at)  # low: half of the variance
         remark = f"log Z_t by AIS, 4 runs of 4,000 steps for each of {len(at):,} frames"
