@@ -43,7 +43,7 @@ def machine(peer: str, k: int) -> object:
         model = RBM(KEYS, HIDDEN, k)
         for weight, value in zip((model.w, model.b, model.c), first_weights(), strict=True):
             weight.assign(value)
-        model.compile(keras.optimizers.SGD(0.01), jit_compile=False, steps_per_execution=20)
+        model.compile(keras.optimizers.SGD(0.01), jit_compile=True, steps_per_execution=20)
         return model
     if peer == "NumPy":
         from benchmarks.peers.numpy_rbm import RBM

@@ -10,9 +10,10 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from benchmarks.polyphony.training import Clock, Frames, Plan, Windows, by_length, everything, filled, told, train
-from course_lib.architectures.boltzmann import RBM, RNNRBM, annealed_importance, importance_weights
+from benchmarks.polyphony.training import Clock, Frames, Plan, Windows, by_length, everything, train
+from course_lib.architectures.boltzmann import RBM, RNNRBM, annealed_importance
 from course_lib.architectures.nade import NADE, RNNNADE, Independent, NoteByNote, OverTime
+from course_lib.architectures.over_time import Estimated, estimated_nats, filled, told
 from course_lib.music.polyphony import KEYS, PolyphonySet
 
 CHOOSING = 12_000  # frames of the validation part that are asked while training
@@ -77,7 +78,7 @@ class Past(keras.Model):
 def past(listener: Past, sequences: Sequence[np.ndarray], plan: Plan) -> Iterator[tuple[int, np.ndarray]]:
     """Index of a sequence, and what the RNN knows before each of its frames, (steps, units)."""
     for part in by_length(sequences, 16_000):
-        h = listener.predict_on_batch(filled([told(sequences[i], plan) for i in part]))
+        h = listener.predict_on_batch(filled([told(sequences[i], plan.shift) for i in part]))
         for i, row in zip(part, h, strict=True):
             yield i, row[: len(sequences[i])]
 
@@ -202,16 +203,16 @@ def odds(sequences: Sequence[np.ndarray]) -> np.ndarray:
 
 
 class Taught(keras.Model):
-    """Trains the RBM of an RNN-RBM whose RNN stands, by chains that a teacher helps to jump.
+    """Trains an RBM, or that of an RNN-RBM whose RNN stands, by chains that a teacher helps to jump.
 
-    F(v) − F(v′) as in contrastive divergence, with a persistent chain for each frame of the training part: k Gibbs
-    steps, perhaps a jump to a frame drawn from the teacher, and k Gibbs steps again. Each of these steps leaves the
-    RBM's own distribution unchanged; the jumps bring the chain to where it would not come in time.
+    F(v) − F(v′) as in contrastive divergence, with persistent chains: k Gibbs steps, perhaps a jump to a frame drawn
+    from the teacher, and k Gibbs steps again. Each of these steps leaves the RBM's own distribution unchanged; the
+    jumps bring the chain to where it would not come in time.
 
-    student: the RNN-RBM. master: the RNN-NADE with the same RNN. frames: bool (frames, 88), where the chains begin.
+    student: the RNN-RBM. master: the RNN-NADE with the same RNN. frames: bool (chains, 88), where the chains begin.
     """
 
-    def __init__(self, student: RNNRBM, master: RNNNADE, frames: np.ndarray) -> None:
+    def __init__(self, student: OverTime, master: OverTime, frames: np.ndarray) -> None:
         super().__init__()
         self.student, self.master = student, master
         self.chains = self.add_weight(frames.shape, "zeros", "int8", trainable=False, name="chains")
@@ -236,12 +237,23 @@ class Taught(keras.Model):
 
 
 class Lessons:
-    """Batches for ``Taught``: number of each frame, the frame, one of the teacher's for it, −log q of that, and h."""
+    """Batches for ``Taught``: number of each chain, a frame, one of the teacher's for it, −log q of that, and h.
+
+    Each frame has a chain of its own; without time (``chains``) frames are as good as each other, and share so many.
+    """
 
     def __init__(
-        self, v: np.ndarray, proposed: np.ndarray, nats: np.ndarray, h: np.ndarray, plan: Plan, seed: int
+        self,
+        v: np.ndarray,
+        proposed: np.ndarray,
+        nats: np.ndarray,
+        h: np.ndarray,
+        plan: Plan,
+        seed: int,
+        chains: int = 0,
     ) -> None:
         self.v, self.proposed, self.nats, self.h, self.plan, self.seed = v, proposed, nats, h, plan, seed
+        self.chains = chains
 
     def __call__(self, epoch: int) -> Iterator[tuple[tuple, None]]:
         rng = np.random.default_rng((self.seed, epoch))
@@ -249,33 +261,74 @@ class Lessons:
         for start in range(0, len(order) - len(order) % self.plan.batch or 1, self.plan.batch):
             at = order[start : start + self.plan.batch]
             which = rng.integers(0, self.proposed.shape[1], len(at))
-            yield (at, self.v[at], self.proposed[at, which], self.nats[at, which], self.h[at].astype(np.float32)), None
+            chain = np.arange(len(at), dtype=np.int32) if self.chains else at
+            h = self.h[at].astype(np.float32)
+            yield (chain, self.v[at], self.proposed[at, which], self.nats[at, which], h), None
+
+
+def each(frames: int) -> int:
+    """How many frames a teacher draws for each of so many."""
+    return min(12, max(2, 500_000 // frames))
+
+
+def timeless(frames: layers.Layer) -> OverTime:
+    """A model of frames whose biases no past moves."""
+    return OverTime(layers.Identity(), frames, (0, 0))
 
 
 def train_rbm(run: Run) -> Trained:
-    """RBM on single frames, persistent chains; log Z by annealed importance sampling."""
-    keras.utils.set_random_seed(run.seed)
-    plan = Plan(rate=5e-3, epochs=3000, batch=100, decay=5e-3, patience=SCORES_NEVER)
-    model, base = RBM(KEYS, 200, k=2, persistent=100, seed=run.seed), odds(run.data.train)
+    """RBM on single frames, taught by a NADE that is trained first; log Z by annealed importance sampling."""
+    path = run.path.with_name(f"{run.path.stem}-teacher.npz")
+    taught_by, teacher = nade_of(run, path, run.limit * 0.2)
+    v, clock = np.concatenate(run.data.train), Clock()
+    shape = (len(v), each(len(v)))
+    drawn = np.concatenate(
+        [teacher.frames.sample(AT_ONCE, seed=(run.seed, s)) for s in range(0, np.prod(shape), AT_ONCE)]
+    )
+    nats = frame_nats(teacher, [drawn])
+    taught_by = with_teacher(taught_by, {"seconds": clock.wall, "cpu seconds": clock.cpu})
+    model, base = RBM(KEYS, 200, k=1, seed=run.seed), odds(run.data.train)
     model.b.assign(base)
+    plan = Plan(rate=5e-3, epochs=3000, batch=100, decay=1e-2, patience=SCORES_NEVER)
+    proposed = drawn[: np.prod(shape)].reshape(*shape, KEYS), nats[: np.prod(shape)].reshape(shape)
+    batches = Lessons(v, *proposed, np.empty((len(v), 0)), plan, run.seed, chains=plan.batch)
+    bank, bank_nats = drawn[:50_000], nats[:50_000]
     chosen = few(run.data.valid, CHOOSING)
 
     def energy(sequences: Sequence[np.ndarray]) -> np.ndarray:
         v = np.concatenate(sequences).astype(np.float32)
         return np.concatenate([np.asarray(model(v[s : s + AT_ONCE]), np.float64) for s in range(0, len(v), AT_ONCE)])
 
-    def score() -> float:
-        return energy(chosen).mean() + annealed_importance(*model.parts, base, runs=100, steps=500).value
+    def by_teacher() -> tuple[float, float]:
+        """log Z by importance sampling, the teacher's frames being near the RBM's own, and its standard error."""
+        log_w = bank_nats - energy([bank])
+        top = log_w.max()
+        weights = np.exp(log_w - top)
+        return top + np.log(weights.mean()), weights.std() / weights.mean() / np.sqrt(len(weights))
 
-    batches = Frames(run.data.train, plan, run.seed)
-    facts = train(model, batches, score, plan, run.path, run.limit, run.seed, run.clock, run.say)
+    taught = Taught(timeless(model), timeless(teacher.frames), v[: plan.batch])
+    facts = train(
+        taught,
+        batches,
+        lambda: energy(chosen).mean() + by_teacher()[0],
+        plan,
+        run.path,
+        run.limit * 0.75,
+        run.seed,
+        run.clock,
+        run.say,
+    )
 
     def measure(part: Sequence[np.ndarray]) -> Measured:
         mean, z = energy(part).mean(), annealed_importance(*model.parts, base, runs=500, steps=10_000, seed=1)
-        return Measured(mean + z.value, (mean + z.low, mean + z.high), "log Z by AIS, 500 runs of 10,000 steps")
+        other, error = by_teacher()
+        remark = (
+            f"log Z by AIS, 500 runs of 10,000 steps; by its NADE's frames {-mean - other:.2f} ± {1.96 * error:.2f}"
+        )
+        return Measured(mean + z.value, (mean + z.low, mean + z.high), remark.replace("-", "−"))
 
-    parameters = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
-    return Trained(measure, parameters, facts)
+    facts, remark = with_teacher(facts, taught_by), "its chains' jumps: NADE"
+    return Trained(measure, sum(int(np.prod(part.shape)) for part in model.parts), facts, remark)
 
 
 def with_teacher(facts: dict[str, object], teacher: dict[str, object]) -> dict[str, object]:
@@ -284,21 +337,30 @@ def with_teacher(facts: dict[str, object], teacher: dict[str, object]) -> dict[s
     return facts | both | {"of these for the teacher": teacher["seconds"]}
 
 
-def proposals(listener: Past, sequences: Sequence[np.ndarray], plan: Plan, each: int, seed: int) -> tuple:
-    """For all frames of all sequences, in their order: frames drawn (frames, each, 88), −log q (frames, each), h."""
-    model = listener.model
-    drawn, nats, known = ([None] * len(sequences) for _ in range(3))
+def proposals(
+    listener: Past, sequences: Sequence[np.ndarray], plan: Plan, many: int, seed: int, asked: np.ndarray | None = None
+) -> tuple:
+    """For all frames in their order: frames drawn (frames, many, 88), −log q (frames, many), h.
+
+    asked: sorted numbers of the frames that are wanted, counted through all sequences.
+    """
+    model, first = listener.model, np.cumsum([0, *map(len, sequences)])
+    asked = np.arange(first[-1]) if asked is None else asked
+    drawn, nats, known = ([np.empty(0)] * len(sequences) for _ in range(3))
     for i, h in past(listener, sequences, plan):
-        many = [np.repeat(np.asarray(part), each, axis=0) for part in model.moved(h)]
+        h = h[asked[(first[i] <= asked) & (asked < first[i + 1])] - first[i]]
+        if not len(h):
+            continue
+        moved = [np.repeat(np.asarray(part), many, axis=0) for part in model.moved(h)]
         made, cost = [], []
-        for s in range(0, len(many[0]), AT_ONCE):
-            some = [part[s : s + AT_ONCE] for part in many]
+        for s in range(0, len(moved[0]), AT_ONCE):
+            some = [part[s : s + AT_ONCE] for part in moved]
             made.append(model.frames.sample(len(some[0]), *some, seed=(seed, i, s)))
             cost.append(np.asarray(model.frames(made[-1].astype(np.float32), *some)))
-        drawn[i] = np.concatenate(made).reshape(len(h), each, KEYS)
-        nats[i] = np.concatenate(cost).reshape(len(h), each)
+        drawn[i] = np.concatenate(made).reshape(len(h), many, KEYS)
+        nats[i] = np.concatenate(cost).reshape(len(h), many)
         known[i] = h.astype(np.float16)
-    return tuple(map(np.concatenate, (drawn, nats, known)))
+    return tuple(np.concatenate([part for part in parts if len(part)]) for parts in (drawn, nats, known))
 
 
 def train_rnn_rbm(run: Run) -> Trained:
@@ -314,7 +376,7 @@ def train_rnn_rbm(run: Run) -> Trained:
     listener = Past(master)
     frames = np.concatenate(run.data.train)
     clock = Clock()
-    proposed, nats, h = proposals(listener, run.data.train, teach, min(12, max(2, 500_000 // len(frames))), run.seed)
+    proposed, nats, h = proposals(listener, run.data.train, teach, each(len(frames)), run.seed)
     taught_by = with_teacher(taught_by, {"seconds": clock.wall, "cpu seconds": clock.cpu})
     model = RNNRBM(master.rnn, RBM(KEYS, 256, k=1, seed=run.seed), 0.5)
     base = odds(run.data.train)
@@ -322,46 +384,32 @@ def train_rnn_rbm(run: Run) -> Trained:
     plan = Plan(rate=3e-3, epochs=300, batch=200, decay=1e-3, patience=SCORES_NEVER)
     batches = Lessons(frames, proposed, nats, h, plan, run.seed)
 
-    def terms(v: np.ndarray, drawn: np.ndarray, h: np.ndarray, runs: int, steps: int, seed: int) -> tuple:
-        """F of each frame, and of its log Z an estimate, its variance, and by how much it is too low on average."""
-        moved = [np.asarray(part) for part in model.moved(h.astype(np.float32))]
-        energy = np.asarray(model.frames(v.astype(np.float32), *moved), np.float64)
-        w, b, c = model.frames.parts
+    def estimated(v: np.ndarray, drawn: np.ndarray, h: np.ndarray, runs: int, steps: int, seed: int) -> Estimated:
+        """Each frame's annealing begins where the teacher's draws for it say."""
         p = (drawn.sum(1) + 2 / (1 + np.exp(-base))) / (drawn.shape[1] + 2)
-        begin = np.log(p / (1 - p))
-        log_w = np.stack([
-            importance_weights(w, b + moved[0], c + moved[1], begin, steps, (seed, r)) for r in range(runs)
-        ])  # fmt: skip
-        top = log_w.max(0)
-        weights = np.exp(log_w - top)
-        spread = weights.var(0, ddof=1) / weights.mean(0) ** 2 / runs if runs > 1 else np.zeros(len(v))
-        return energy, top + np.log(weights.mean(0)), spread, spread / 2
+        return estimated_nats(model, v.astype(np.float32), h.astype(np.float32), np.log(p / (1 - p)), runs, steps, seed)
 
     few_valid = few(run.data.valid, CHOOSING)
-    asked = np.random.default_rng(0).permutation(sum(map(len, few_valid)))[:400]
+    asked = np.sort(np.random.default_rng(0).permutation(sum(map(len, few_valid)))[:400])
     v_few = np.concatenate(few_valid)[asked]
-    drawn_few, _, h_few = (part[asked] for part in proposals(listener, few_valid, teach, 12, 1))
+    drawn_few, _, h_few = proposals(listener, few_valid, teach, 12, 1, asked)
 
     def score() -> float:
-        energy, z, *_ = terms(v_few, drawn_few, h_few, 1, 300, 0)
-        return float((energy + z).mean())
+        return float(estimated(v_few, drawn_few, h_few, 2, 200, 0).nats.mean())
 
     taught, limit = Taught(model, master, frames), run.limit * 0.33
     facts = train(taught, batches, score, plan, run.path, limit, run.seed, run.clock, run.say)
 
     def measure(part: Sequence[np.ndarray]) -> Measured:
         v = np.concatenate(part)
-        at = np.random.default_rng(1).permutation(len(v))[:MEASURED] if len(v) > MEASURED else np.arange(len(v))
-        drawn, _, h = proposals(listener, part, teach, 12, 2)
-        parts = [
-            terms(v[i], drawn[i], h[i], 4, 4000, 3 + n) for n, i in enumerate(np.array_split(at, -(-len(at) // 2000)))
-        ]
-        energy, z, spread, low = map(np.concatenate, zip(*parts, strict=True))
-        value = (energy + z).mean()
-        error = 1.96 * np.sqrt(spread.sum()) / len(at)
+        at = np.sort(np.random.default_rng(1).permutation(len(v))[:MEASURED])
+        drawn, _, h = proposals(listener, part, teach, 12, 2, at)
+        found = estimated(v[at], drawn, h, 4, 4000, 3)
+        value, low = found.nats.mean(), found.low
+        error = 1.96 * np.sqrt(2 * low.sum()) / len(at)  # low: half of the variance
         remark = f"log Z_t by AIS, 4 runs of 4,000 steps for each of {len(at):,} frames"
         if len(at) < len(v):
-            error = 1.96 * np.sqrt((energy + z).var() / len(at))
+            error = 1.96 * np.sqrt(found.nats.var() / len(at))
             remark += f" drawn from {len(v):,}"
         # The mean of log Z is too low by about ``low``: the interval reaches as far as twice that.
         return Measured(value, (value - error, value + error + 2 * low.mean()), remark)

@@ -30,7 +30,8 @@ from course_lib.music.polyphony import (
     read_mat,
 )
 
-CODE = ("benchmarks/polyphony", "course_lib/architectures/boltzmann.py", "course_lib/architectures/nade.py")
+PARTS_USED = ("boltzmann", "nade", "over_time")
+CODE = ("benchmarks/polyphony", *(f"course_lib/architectures/{part}.py" for part in PARTS_USED))
 """What a trained network depends on: if it changes, networks are trained anew."""
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from course_lib.architectures.nade import NOTHING
+from course_lib.architectures.over_time import filled, told
 from course_lib.music.polyphony import KEYS
 
 SAVED_EVERY = 15.0  # seconds
@@ -37,22 +37,6 @@ class Plan:
     decay: float = 0.0
     warm: int = 50
     patience: int = 12
-
-
-def filled(sequences: Sequence[np.ndarray]) -> np.ndarray:
-    """int8 (sequences, steps, columns): one below the other, filled up with NOTHING."""
-    result = np.full((len(sequences), max(map(len, sequences)), sequences[0].shape[1]), NOTHING, np.int8)
-    for row, sequence in zip(result, sequences, strict=True):
-        row[: len(sequence)] = sequence
-    return result
-
-
-def told(sequence: np.ndarray, plan: Plan, semitones: int = 0) -> np.ndarray:
-    """int8 (steps, 88 + told): a sequence with the number of semitones by which it was moved, one-hot."""
-    if not plan.shift:
-        return sequence.astype(np.int8)
-    where = np.eye(2 * plan.shift + 1, dtype=np.int8)[semitones + plan.shift]
-    return np.concatenate([sequence.astype(np.int8), np.broadcast_to(where, (len(sequence), len(where)))], axis=1)
 
 
 class Frames:
@@ -103,7 +87,7 @@ class Windows:
             heard = [min(start, self.before) for _, start, _, _ in chosen]
             x = filled(
                 [
-                    told(np.roll(self.sequences[i][start - h : end], n, axis=1), self.plan, n)
+                    told(self.sequences[i][start - h : end], self.plan.shift, n)
                     for (i, start, end, n), h in zip(chosen, heard, strict=True)
                 ]
             )

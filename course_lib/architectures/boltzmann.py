@@ -6,6 +6,7 @@ computes it where it can be computed, ``annealed_importance`` estimates it, with
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import keras
@@ -21,13 +22,17 @@ EXACT = 20
 class Dice:
     """Throws for each unit of each chain, again and again: in Gibbs' steps good dice cost more than all else.
 
-    Each place of ``shape`` has a linear congruential generator of 32 bits, x ← 1664525 x + 1013904223, and begins where
-    a good generator, ``seed``, puts it. That will do for some hundred throws; then take new dice.
-    Source: Press et al., Numerical Recipes, section 7.1.
+    Each place of ``shape`` has a linear congruential generator of 32 bits, x ← 1664525 x + 1013904223, and begins at a
+    hash of its number, counted from where ``seed`` says. That will do for some hundred throws; then take new dice.
+    Sources: Press et al., Numerical Recipes, section 7.1; for the hash, Appleby's MurmurHash3, its finalizer.
     """
 
     def __init__(self, shape: tuple, seed: keras.random.SeedGenerator) -> None:
-        self.x = keras.random.randint(shape, -(2**31), 2**31 - 1, "int32", seed)
+        first = keras.random.randint((), -(2**31), 2**31 - 1, "int32", seed)
+        x = ops.cast(first + ops.reshape(ops.arange(math.prod(shape), dtype="int32"), shape), "uint32")
+        for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
+            x = (x ^ ops.right_shift(x, np.uint32(shift))) * np.uint32(factor)
+        self.x = ops.cast(x, "int32")
 
     def below(self, chance: object) -> object:
         """1 where a number drawn from 0..1 is below ``chance``, else 0, as floats."""

@@ -53,29 +53,15 @@ class NADE(layers.Layer):
         # One row for each state: the frame that it belongs to, and how many notes it has heard.
         k = ops.arange(ops.cast(ops.max(n, initial=0), "int32") + 1)
         frame, seen = (ops.cast(at, "int32") for at in ops.nonzero(ops.cast(k, "float32")[None] <= n[:, None]))
-        n = ops.cast(n, "int32")
-        heard = ops.take(self.heard(v, n, k), seen * ops.size(n) + frame, axis=0)
-        logits = ops.matmul(self.state(heard, hidden, frame), self.v) + self.b
-        if visible is not None:
-            logits = logits + ops.take(visible, frame, axis=0)
-        return self.nats(v, n, above, frame, seen, logits)
-
-    def heard(self, v: object, n: object, k: object) -> object:
-        """Σ W_j over the first k notes of each frame, ((most notes + 1) · frames, H); right where it has k notes."""
-        _, from_above = ops.nonzero(v[:, ::-1])
-        keys = self.visible - 1 - ops.cast(from_above, "int32")  # of all notes, frame by frame, from high to low
-        # A frame with fewer notes than others reads on into its neighbours; no row asks for that.
-        at = ops.minimum((ops.cumsum(n) - n)[None] + k[:-1, None], ops.maximum(ops.size(keys) - 1, 0))
-        words = ops.reshape(ops.take(self.w, ops.take(keys, at), axis=0), (-1, ops.size(n) * self.hidden))
-        sums = ops.matmul(ops.cast(k[:, None] > k[None, :-1], "float32"), words)
-        return ops.reshape(sums, (-1, self.hidden))
-
-    def state(self, heard: object, hidden: object, frame: object) -> object:
-        """The hidden units, from Σ v_j W_j."""
-        heard = heard + self.c
+        # Its notes among those: a key that sounds, with fewer notes above it than have been heard.
+        notes = ops.take(ops.where(v > 0, above, np.inf), frame, axis=0) < ops.cast(seen, "float32")[:, None]
+        heard = ops.matmul(ops.cast(notes, "float32"), self.w) + self.c
         if hidden is not None:
             heard = heard + ops.take(hidden, frame, axis=0)
-        return self.activation(heard)
+        logits = ops.matmul(self.activation(heard), self.v) + self.b
+        if visible is not None:
+            logits = logits + ops.take(visible, frame, axis=0)
+        return self.nats(v, ops.cast(n, "int32"), above, frame, seen, logits)
 
     def nats(self, v: object, n: object, above: object, frame: object, seen: object, logits: object) -> object:
         """−log p of each frame, from the logits of its states: a key is decided by the state that heard all above."""

@@ -117,9 +117,10 @@ def estimated_nats(
 ) -> Estimated:
     """−log p(v_t | the past) of an RNN-RBM: F(v_t) + log Z_t, every Z_t by annealed importance sampling of its own.
 
-    v: (frames, D). h: (frames, units), of ``known_before``. base: (D,), log odds of the training frames, where the
-    runs begin. runs: for each frame; their mean is unbiased for Z, so its log is too low, by half of the variance of
-    the mean, about: ``low``. Raises ValueError for fewer than two runs. Notebook: 12.
+    v: (frames, D). h: (frames, units), of ``known_before``. base: where the runs begin, the log odds of the training
+    frames, (D,), or a guess for each frame, (frames, D). runs: for each frame; their mean is unbiased for Z, so its log
+    is too low, by half of the variance of the mean, about: ``low``. Raises ValueError for fewer than two runs.
+    Notebook: 12.
     """
     if runs < 2:
         raise ValueError(f"runs is {runs}; how far they are apart needs two at least. Use 4.")
@@ -130,7 +131,7 @@ def estimated_nats(
         for start in range(0, len(v), 256):  # small parts stay in the cache
             part = slice(start, start + 256)
             shifted = b + visible[part], c + hidden[part]
-            begin = np.broadcast_to(base, shifted[0].shape)
+            begin = np.broadcast_to(base, v.shape)[part]
             log_w[run, part] = importance_weights(w, *shifted, begin, steps, (seed, run, start))
     top = log_w.max(0)
     weights = np.exp(log_w - top)

@@ -11,6 +11,7 @@ from keras import layers
 from course_lib.architectures.boltzmann import (
     RBM,
     RNNRBM,
+    Dice,
     annealed_importance,
     importance_weights,
     log_partition,
@@ -34,6 +35,20 @@ def probabilities(model: RBM) -> np.ndarray:
     hidden = np.array(list(product([0, 1], repeat=w.shape[1])), float)
     joint = np.exp(EVERY @ b[:, None] + (hidden @ c)[None] + EVERY @ w @ hidden.T)
     return joint.sum(1) / joint.sum()
+
+
+def test_dice_are_fair_and_know_nothing_of_each_other() -> None:
+    seed = keras.random.SeedGenerator(3)
+    dice = Dice((20, 30, 5), seed)
+    throws = np.stack([np.asarray(dice.below(0.3)) for _ in range(100)])
+    assert throws.mean() == pytest.approx(0.3, abs=0.004)
+    assert throws.mean(0).std() == pytest.approx(np.sqrt(0.21 / 100), rel=0.05)
+    apart = (throws - 0.3) / np.sqrt(0.21)
+    for axis in range(4):
+        neighbours = np.swapaxes(apart, 0, axis)
+        assert abs((neighbours[1:] * neighbours[:-1]).mean()) < 0.01
+    assert (np.asarray(dice.below(0.0)) == 0).all() and (np.asarray(dice.below(1.0)) == 1).all()
+    assert len(np.unique(np.asarray(Dice((20, 30, 5), seed).x))) == 3000
 
 
 def test_free_energy_and_partition_function_give_the_probabilities() -> None:
