@@ -14,7 +14,8 @@ from benchmarks.polyphony.published import published, set_name
 from benchmarks.polyphony.training import Frames, Plan, Windows, by_length, train
 from course_lib.architectures.boltzmann import RBM
 from course_lib.architectures.nade import NADE, NOTHING, RNNNADE, Independent, NoteByNote, OverTime
-from course_lib.architectures.over_time import filled, told
+from course_lib.architectures.over_time import filled_up as filled
+from course_lib.architectures.over_time import told
 from course_lib.music.polyphony import KEYS, PolyphonySet
 
 PLAN = Plan(rate=1e-2, epochs=4, batch=3, shift=2, window=8)

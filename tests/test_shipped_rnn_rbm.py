@@ -13,7 +13,7 @@ from keras import layers
 from course_lib.architectures.boltzmann import RBM, RNNRBM
 from course_lib.architectures.nade import NADE, RNNNADE, Independent, NoteByNote, OverTime
 from course_lib.architectures.over_time import (
-    complete,
+    complete_below,
     estimated_nats,
     frame_nats,
     improvise,
@@ -109,7 +109,7 @@ def test_particles_help_on_unseen_melodies() -> None:
     model, shift = shipped("12_notes")
     melodies = [[int(np.flatnonzero(frame)[-1]) for frame in roll[1:21]] for roll in chorale_frames().test[:12]]
     nats = {
-        particles: -np.mean([complete(model, melody, particles, shift=shift).log_p.mean() for melody in melodies])
+        particles: -np.mean([complete_below(model, melody, particles, shift=shift).log_p.mean() for melody in melodies])
         for particles in (1, 20)
     }
     assert nats[20] < nats[1] - 0.05, nats

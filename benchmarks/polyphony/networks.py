@@ -13,7 +13,8 @@ from keras import layers, ops
 from benchmarks.polyphony.training import Clock, Frames, Plan, Windows, by_length, everything, train
 from course_lib.architectures.boltzmann import RBM, RNNRBM, annealed_importance
 from course_lib.architectures.nade import NADE, RNNNADE, Independent, NoteByNote, OverTime
-from course_lib.architectures.over_time import Estimated, estimated_nats, filled, told
+from course_lib.architectures.over_time import Estimated, estimated_nats, told
+from course_lib.architectures.over_time import filled_up as filled
 from course_lib.music.polyphony import KEYS, PolyphonySet
 
 CHOOSING = 12_000  # frames of the validation part that are asked while training

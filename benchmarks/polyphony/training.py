@@ -12,7 +12,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from course_lib.architectures.over_time import filled, told
+from course_lib.architectures.over_time import filled_up as filled
+from course_lib.architectures.over_time import told
 from course_lib.music.polyphony import KEYS
 
 SAVED_EVERY = 15.0  # seconds

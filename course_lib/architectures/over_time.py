@@ -29,7 +29,7 @@ def told(sequence: np.ndarray, shift: int, semitones: int = 0) -> np.ndarray:
     return np.concatenate([moved, np.broadcast_to(where, (len(moved), len(where)))], axis=1)
 
 
-def filled(sequences: Sequence[np.ndarray]) -> np.ndarray:
+def filled_up(sequences: Sequence[np.ndarray]) -> np.ndarray:
     """int8 (sequences, steps, columns): one below the other, filled up with NOTHING. Notebook: 12."""
     result = np.full((len(sequences), max(map(len, sequences)), sequences[0].shape[1]), NOTHING, np.int8)
     for row, sequence in zip(result, sequences, strict=True):
@@ -84,7 +84,7 @@ class Sequences(keras.utils.PyDataset):
         return len(self.parts)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        x = filled([told(self.sequences[i], self.shift, int(self.moves[i])) for i in self.parts[index]])
+        x = filled_up([told(self.sequences[i], self.shift, int(self.moves[i])) for i in self.parts[index]])
         return x, np.zeros(x.shape[:2], np.float32)
 
 
@@ -93,7 +93,7 @@ def frame_nats(model: OverTime, sequences: Sequence[np.ndarray], shift: int = 0)
     result: list[np.ndarray] = [np.empty(0)] * len(sequences)
     order = np.argsort([len(s) for s in sequences], kind="stable")
     for part in np.split(order, range(32, len(order), 32)):
-        costs = np.asarray(model(filled([told(sequences[i], shift) for i in part])), np.float64)
+        costs = np.asarray(model(filled_up([told(sequences[i], shift) for i in part])), np.float64)
         for i, row in zip(part, costs, strict=True):
             result[i] = row[: len(sequences[i])]
     return result
@@ -101,7 +101,7 @@ def frame_nats(model: OverTime, sequences: Sequence[np.ndarray], shift: int = 0)
 
 def known_before(model: OverTime, sequences: Sequence[np.ndarray], shift: int = 0) -> np.ndarray:
     """What the RNN knows before each frame of all sequences, one after the other: (frames, units). Notebook: 12."""
-    h = np.asarray(model.past(filled([told(s, shift) for s in sequences])))
+    h = np.asarray(model.past(filled_up([told(s, shift) for s in sequences])))
     return np.concatenate([row[: len(s)] for row, s in zip(h, sequences, strict=True)])
 
 
@@ -240,7 +240,7 @@ class Completion(NamedTuple):
     log_p: np.ndarray
 
 
-def complete(
+def complete_below(
     model: RNNNADE, highest: Sequence[int], particles: int = 1, temperature: float = 1.0, shift: int = 0, seed: int = 0
 ) -> Completion:
     """All lower notes under a melody, by particles: musics that are written side by side, and die and multiply.

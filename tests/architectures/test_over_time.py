@@ -14,10 +14,10 @@ from course_lib.architectures.nade import NADE, NOTHING, RNNNADE, Independent, N
 from course_lib.architectures.over_time import (
     Ear,
     Sequences,
-    complete,
+    complete_below,
     draw_below,
     estimated_nats,
-    filled,
+    filled_up,
     frame_nats,
     improvise,
     improvise_chain,
@@ -36,7 +36,7 @@ def songs(count: int = 5, seed: int = 0, keys: int = KEYS) -> list[np.ndarray]:
 
 def rough(model: OverTime, shift: int = 0, scale: float = 1.0) -> OverTime:
     """A built model whose weights are far from zero."""
-    model(filled([told(song, shift) for song in songs()]))
+    model(filled_up([told(song, shift) for song in songs()]))
     rng = np.random.default_rng(1)
     for weight in model.trainable_weights:
         weight.assign(rng.normal(0, scale, weight.shape))
@@ -140,25 +140,25 @@ def test_particles_estimate_the_melody_without_bias_and_draw_the_rest() -> None:
     top = np.where(EVERY.any(1), KEYS - 1 - EVERY[:, ::-1].argmax(1), KEYS)
     musics = np.array(list(product(*(np.flatnonzero(top == key) for key in melody))))
     p = np.exp(-np.concatenate(frame_nats(model, list(EVERY[musics]))).reshape(len(musics), -1).sum(1))
-    found = [complete(model, melody, particles=5, seed=seed) for seed in range(300)]
+    found = [complete_below(model, melody, particles=5, seed=seed) for seed in range(300)]
     assert np.mean([np.exp(one.log_p.sum()) for one in found]) == pytest.approx(p.sum(), rel=0.1)
-    many = complete(model, melody, particles=5000, seed=1)
+    many = complete_below(model, melody, particles=5000, seed=1)
     assert many.log_p.sum() == pytest.approx(np.log(p.sum()), abs=0.05)
     for one in found[:20]:
         assert [int(np.flatnonzero(frame).max()) for frame in one.frames] == melody
     # With many particles the music that is returned is a draw from p(rest | melody): its bass in the first frame.
     first = EVERY[musics[:, 0], 0]
-    drawn = [complete(model, melody, particles=100, seed=seed).frames[0, 0] for seed in range(200)]
+    drawn = [complete_below(model, melody, particles=100, seed=seed).frames[0, 0] for seed in range(200)]
     assert np.mean(drawn) == pytest.approx(p[first].sum() / p.sum(), abs=0.1)
 
 
 def test_completion_says_what_it_cannot_do() -> None:
     model = nade_model(NoteByNote(KEYS, 3))
     with pytest.raises(ValueError, match="0 particles"):
-        complete(model, [1], particles=0)
+        complete_below(model, [1], particles=0)
     with pytest.raises(ValueError, match="use 1 at least, and 0..4"):
-        complete(model, [5])
-    assert not complete(model, [KEYS, KEYS]).frames.any()
+        complete_below(model, [5])
+    assert not complete_below(model, [KEYS, KEYS]).frames.any()
 
 
 def test_what_is_improvised_is_as_probable_as_the_model_says() -> None:
@@ -188,7 +188,7 @@ def test_a_sequence_of_keys_alone_trains() -> None:
     keras.utils.set_random_seed(0)
     model = OverTime(layers.SimpleRNN(8, return_sequences=True), Independent(KEYS), (KEYS, 0))
     given = [np.tile(np.eye(KEYS, dtype=bool)[:2], (n, 1)) for n in (3, 4, 6, 7)]
-    model(filled(given))
+    model(filled_up(given))
     model.compile(keras.optimizers.Adam(0.03), jit_compile=False)
     history = model.fit(Sequences(given, batch=2), epochs=30, verbose=0).history["loss"]
     assert history[-1] < 0.2 * history[0]
