@@ -9,13 +9,12 @@ import pytest
 from keras import layers
 from scipy.io import savemat
 
-from benchmarks.polyphony import networks, program, training
+from benchmarks.polyphony import machines, networks, program, training
 from benchmarks.polyphony.published import published, set_name
 from benchmarks.polyphony.training import Frames, Plan, Windows, by_length, train
 from course_lib.architectures.boltzmann import RBM
 from course_lib.architectures.nade import NADE, NOTHING, RNNNADE, Independent, NoteByNote, OverTime
-from course_lib.architectures.over_time import filled_up as filled
-from course_lib.architectures.over_time import told
+from course_lib.architectures.over_time import filled_up, told
 from course_lib.music.polyphony import KEYS, PolyphonySet
 
 PLAN = Plan(rate=1e-2, epochs=4, batch=3, shift=2, window=8)
@@ -105,15 +104,15 @@ def stub(run: networks.Run) -> networks.Trained:
 
 
 def test_what_was_measured_is_not_measured_again(command: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(networks, "train_rbm", stub)
+    monkeypatch.setattr(machines, "train_rbm", stub)
     row = command("--models", "rbm")["rows"][0]
     assert (row["nats"], row["interval"], row["parameters"]) == (-9.0, [-9.5, -8.5], 7)
-    monkeypatch.setattr(networks, "train_rbm", lambda run: pytest.fail("trained again"))
+    monkeypatch.setattr(machines, "train_rbm", lambda run: pytest.fail("trained again"))
     assert command("--models", "random", "rbm")["rows"][1] == row
-    monkeypatch.setattr(networks, "train_rbm", stub)
+    monkeypatch.setattr(machines, "train_rbm", stub)
     monkeypatch.setattr(networks, "train_nade", stub)
     assert len(command("--models", "rbm", "nade", "--fresh")["rows"]) == 2
-    monkeypatch.setattr(networks, "train_rbm", lambda run: stub(run)._replace(parameters=8))
+    monkeypatch.setattr(machines, "train_rbm", lambda run: stub(run)._replace(parameters=8))
     assert command("--models", "rbm", "--seed", "1")["rows"][0]["parameters"] == 8
 
 
@@ -121,7 +120,7 @@ def test_rows_before_an_interrupt_are_kept(command: object, mat: Path, monkeypat
     def interrupted(run: networks.Run) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(networks, "train_rbm", stub)
+    monkeypatch.setattr(machines, "train_rbm", stub)
     monkeypatch.setattr(networks, "train_nade", interrupted)
     with pytest.raises(SystemExit) as error:
         command("--models", "rbm", "nade")
@@ -194,17 +193,27 @@ def test_chains_of_a_machine_without_time_are_shared() -> None:
     drawn = nade.sample(24).reshape(12, 2, KEYS)
     nats = np.asarray(nade(drawn.reshape(24, KEYS))).reshape(12, 2)
     plan = Plan(1e-3, 1, 5)
-    batches = [x for x, _ in networks.Lessons(v, drawn, nats, np.empty((12, 0)), plan, 0, chains=5)(0)]
+    batches = [x for x, _ in machines.Lessons(v, drawn, nats, np.empty((12, 0)), plan, 0, chains=5)(0)]
     assert [x[0].tolist() for x in batches] == [[0, 1, 2, 3, 4]] * 2
     at, frames, proposed, cost, h = batches[0]
     np.testing.assert_allclose(nade(proposed), cost, rtol=1e-4)
     assert h.shape == (5, 0) and all((frame == v).all(1).any() for frame in frames)
-    taught = networks.Taught(networks.timeless(rbm), networks.timeless(nade), v[:5])
+    taught = machines.Taught(machines.timeless(rbm), machines.timeless(nade), v[:5])
     before = np.array(taught.chains)
     gap = taught((at, frames, proposed, cost, h), training=True)
     after = np.asarray(taught.chains, np.float32)
     assert (before != after).any()
     np.testing.assert_allclose(gap, np.asarray(rbm(frames)) - np.asarray(rbm(after)), atol=1e-3)
+
+
+def test_the_bridge_counts_what_importance_sampling_does_not_see() -> None:
+    """p: 0.3 of it where q never draws."""
+    rng = np.random.default_rng(0)
+    q, p, log_z = np.array([0.5, 0.5 - 1e-9, 1e-9]), np.array([0.4, 0.3, 0.3]), 2.0
+    ratio = np.log(p) + log_z - np.log(q)
+    drawn, chained = (ratio[rng.choice(3, 20_000, p=x / x.sum())] for x in (q, p))
+    assert np.logaddexp.reduce(drawn) - np.log(20_000) == pytest.approx(log_z + np.log(0.7), abs=0.01)
+    assert machines.bridged(drawn, chained) == pytest.approx(log_z, abs=0.02)
 
 
 def network() -> RNNNADE:
@@ -279,19 +288,19 @@ def test_evaluation_is_the_same_in_any_batches(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(networks, "AT_ONCE", 7)
     for one, nats in zip(sequences, together, strict=True):
         np.testing.assert_allclose(networks.exact(networks.Past(model), [one], PLAN)[0], nats, atol=1e-4)
-        direct = np.asarray(model(filled([told(one, PLAN.shift)])))[0]
+        direct = np.asarray(model(filled_up([told(one, PLAN.shift)])))[0]
         np.testing.assert_allclose(direct, nats, atol=1e-4)
 
 
 def test_proposals_for_some_frames_are_those_frames() -> None:
     model, given = network(), songs(4, 9, 3)
-    model(filled([told(song, PLAN.shift) for song in given]))
+    model(filled_up([told(song, PLAN.shift) for song in given]))
     listener, v = networks.Past(model), np.concatenate(given)
-    drawn, nats, h = networks.proposals(listener, given, PLAN, 3, 0)
+    drawn, nats, h = machines.proposals(listener, given, PLAN, 3, 0)
     assert drawn.shape == (16, 3, KEYS) and nats.shape == (16, 3) and len(h) == len(v)
     np.testing.assert_allclose(model.frames(drawn[5].astype(np.float32), *model.moved(h[[5] * 3])), nats[5], rtol=1e-2)
     asked = np.array([0, 2, 5, 15])
-    some = networks.proposals(listener, given, PLAN, 2, 0, asked)
+    some = machines.proposals(listener, given, PLAN, 2, 0, asked)
     assert some[0].shape == (4, 2, KEYS)
     np.testing.assert_array_equal(some[2], h[asked])
 

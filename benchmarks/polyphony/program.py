@@ -37,7 +37,7 @@ CODE = ("benchmarks/polyphony", *(f"course_lib/architectures/{part}.py" for part
 
 @dataclass(frozen=True)
 class Network:
-    """A row that has to be trained: its name in the table, the function of ``networks`` that trains it, a remark."""
+    """A row that has to be trained: its name in the table, the module and the function that trains it, a remark."""
 
     row: str
     trainer: str
@@ -45,13 +45,13 @@ class Network:
 
 
 NETWORKS = {
-    "rbm": Network("RBM", "train_rbm"),
-    "nade": Network("NADE", "train_nade"),
-    "rnn": Network("RNN", "train_rnn", "keys independent given the past"),
-    "rnn-rbm": Network("RNN-RBM", "train_rnn_rbm"),
-    "rnn-nade": Network("RNN-NADE", "train_rnn_nade"),
-    "rnn-notes": Network("RNN, note by note", "train_rnn_notes", "any frame is possible"),
-    "rnn-notes-bounded": Network("RNN, note by note, bounded", "train_rnn_notes_bounded"),
+    "rbm": Network("RBM", "machines.train_rbm"),
+    "nade": Network("NADE", "networks.train_nade"),
+    "rnn": Network("RNN", "networks.train_rnn", "keys independent given the past"),
+    "rnn-rbm": Network("RNN-RBM", "machines.train_rnn_rbm"),
+    "rnn-nade": Network("RNN-NADE", "networks.train_rnn_nade"),
+    "rnn-notes": Network("RNN, note by note", "networks.train_rnn_notes", "any frame is possible"),
+    "rnn-notes-bounded": Network("RNN, note by note, bounded", "networks.train_rnn_notes_bounded"),
 }
 MODELS = ("random", "ngram", *NETWORKS)
 
@@ -173,7 +173,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _network(model: str, key: str, chosen: argparse.Namespace) -> dict:
     """Trains a network, or reads it, and measures the part."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from benchmarks.polyphony import networks
+    from benchmarks.polyphony import machines, networks
 
     network = NETWORKS[model]
     path = chosen.work / f"{model}-{key}.npz"
@@ -189,7 +189,8 @@ def _network(model: str, key: str, chosen: argparse.Namespace) -> dict:
         chosen.clock,
         lambda text: print(f"  {text}", file=sys.stderr, flush=True),
     )
-    trained = getattr(networks, network.trainer)(run)
+    module, name = network.trainer.split(".")
+    trained = getattr({"machines": machines, "networks": networks}[module], name)(run)
     clock = Clock()
     found = trained.measure(chosen.part)
     remarks = [text for text in (network.remark, trained.remark, found.remark) if text]

@@ -12,8 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from course_lib.architectures.over_time import filled_up as filled
-from course_lib.architectures.over_time import told
+from course_lib.architectures.over_time import filled_up, told
 from course_lib.music.polyphony import KEYS
 
 SAVED_EVERY = 15.0  # seconds
@@ -86,7 +85,7 @@ class Windows:
         for b in rng.permutation(len(batches)):
             chosen = [parts[p] for p in batches[b]]
             heard = [min(start, self.before) for _, start, _, _ in chosen]
-            x = filled(
+            x = filled_up(
                 [
                     told(self.sequences[i][start - h : end], self.plan.shift, n)
                     for (i, start, end, n), h in zip(chosen, heard, strict=True)
