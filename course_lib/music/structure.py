@@ -5,10 +5,14 @@ All three are compared by Pearson's correlation, −1..1: 1 where the pattern is
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import NamedTuple
+
 import numpy as np
 
-from course_lib.music.keys import profile
+from course_lib.music.keys import profile, shift_to_c
 from course_lib.music.piece import REST, MusicError, Piece
+from course_lib.music.voice_roll import on_grid
 
 
 def _counts(piece: Piece, kinds: int) -> np.ndarray:
@@ -85,3 +89,43 @@ def onset_profile(piece: Piece) -> np.ndarray:
         raise MusicError(f"{len(piece)} time steps hold no full bar of {piece.bar_steps}. Take a longer piece.")
     struck = struck[piece.pickup : piece.pickup + bars * piece.bar_steps]
     return struck.reshape(bars, piece.bar_steps, -1).mean(axis=(0, 2))
+
+
+class Template(NamedTuple):
+    """What a piece hands on to another one. None of its notes are in it.
+
+    piece: its beginning, on eighths, in C major or A minor. structure: (parts, parts), as ``self_similarity``.
+    key: the key of ``piece``. onsets: (bar_steps,), as ``onset_profile``.
+    """
+
+    piece: Piece
+    structure: np.ndarray
+    key: str
+    onsets: np.ndarray
+
+
+def template(piece: Piece, most: int = 64, least: int = 16) -> Template:
+    """The template in the first full bars of any piece: ``least`` to ``most`` eighths, in C major or A minor.
+
+    Raises MusicError for a piece that is shorter, silent, or whose bars are no whole number of eighths. Notebook: 13.
+    """
+    name = repr(piece.title or "this piece")
+    if 2 * piece.bar_steps % piece.steps_per_quarter or piece.steps_per_quarter % 2:
+        raise MusicError(
+            f"{name}: {piece.steps_per_quarter} steps a quarter and {piece.bar_steps} a bar do not fit a grid of "
+            "eighths. Take a piece in 4/4, 3/4, 2/4, 6/8 or another metre of whole eighths."
+        )
+    if piece.pickup >= len(piece):
+        raise MusicError(f"{name} is nothing but a pickup. Take a longer piece.")
+    full = on_grid(piece.window(piece.pickup, len(piece) - piece.pickup))
+    steps = min(most, len(full)) // full.bar_steps * full.bar_steps
+    if steps < least:
+        raise MusicError(f"{name} has {steps} eighths in full bars; a template needs {least}. Take a longer piece.")
+    start = full.window(0, steps).struck()
+    if (start.pitch == REST).all():
+        raise MusicError(f"{name} is silent in its first {steps} eighths. Take another one.")
+    shift, minor = shift_to_c(start)
+    lowest, highest = start.pitch[start.pitch != REST].min(), start.pitch.max()
+    shift += 12 * (lowest + shift < 0) - 12 * (highest + shift > 127)
+    start = replace(start.transpose(shift), key="A minor" if minor else "C major")
+    return Template(start, self_similarity(start), start.key, onset_profile(start))
