@@ -14,7 +14,7 @@ from keras import ops
 from course_lib.architectures.boltzmann import ConvolutionalRBM
 
 
-def correlation(a: object, target: np.ndarray) -> tuple[object, object]:
+def correlate(a: object, target: np.ndarray) -> tuple[object, object]:
     """Pearson's correlation of a (..., n) with target (n,) or (..., n), in −1..1, and its gradient by a.
 
     With â and t̂ centred and of length 1: r = â·t̂, ∂r/∂a = (t̂ − r â) / |a − mean(a)|.
@@ -48,7 +48,7 @@ class SelfSimilarity:
         size = ops.sqrt(ops.sum(u * u, axis=-1, keepdims=True) + 1e-6)
         u = u / size
         s = ops.reshape(ops.matmul(u, ops.transpose(u, (0, 2, 1))), (-1, n * n))
-        r, by_s = correlation(ops.take(s, self.pairs, axis=1), self.target)
+        r, by_s = correlate(ops.take(s, self.pairs, axis=1), self.target)
         spread = np.zeros((len(self.pairs), n * n), "float32")
         spread[np.arange(len(self.pairs)), self.pairs] = 1
         by_s = ops.reshape(ops.matmul(by_s, spread), (-1, n, n))
@@ -71,7 +71,7 @@ class Sums:
         """v (batch, time, D) → mean correlation of the windows (batch,), and its gradient by v."""
         n = ops.shape(v)[1] // self.window
         kinds = ops.reshape(ops.matmul(v[:, : n * self.window], self.units), (-1, n, self.window, self.units.shape[1]))
-        r, by_sum = correlation(ops.sum(kinds, axis=2), self.target)
+        r, by_sum = correlate(ops.sum(kinds, axis=2), self.target)
         by_v = ops.repeat(ops.matmul(by_sum / n, self.units.T), self.window, axis=1)
         return ops.mean(r, axis=1), ops.pad(by_v, [[0, 0], [0, ops.shape(v)[1] - n * self.window], [0, 0]])
 
@@ -90,17 +90,19 @@ class Places:
         period, time = self.target.shape[-1], ops.shape(v)[1]
         n = time // period
         struck = ops.reshape(ops.matmul(v[:, : n * period], self.units), (-1, n, period))
-        r, by_sum = correlation(ops.sum(struck, axis=1), self.target)
+        r, by_sum = correlate(ops.sum(struck, axis=1), self.target)
         by_v = ops.matmul(ops.tile(by_sum, (1, n))[..., None], self.units.T)
         return r, ops.pad(by_v, [[0, 0], [0, time - n * period], [0, 0]])
 
 
-Constraint = Callable[[object], tuple[object, object]]
-Weighted = Sequence[tuple[float, Constraint]]
-
-
 def gradient_phase(
-    rbm: ConvolutionalRBM, told: object, v: object, free: object, constraints: Weighted, steps: int, rate: float
+    rbm: ConvolutionalRBM,
+    told: object,
+    v: object,
+    free: object,
+    constraints: Sequence[tuple[float, Callable]],
+    steps: int,
+    rate: float,
 ) -> object:
     """Moves what the units are told (batch, time, D) towards the constraints; v stays where ``free`` is 0.
 
@@ -118,10 +120,10 @@ def gradient_phase(
 def constrained(
     rbm: ConvolutionalRBM,
     v: object,
-    constraints: Weighted,
+    constraints: Sequence[tuple[float, Callable]],
     temperatures: Sequence[float],
     part: int = 4,
-    share: float = 0.5,
+    share: float = 0.35,
     gradient_steps: int = 6,
     rate: float = 0.25,
     watch: Callable[[int, object], None] | None = None,
@@ -130,29 +132,29 @@ def constrained(
 
     v: (batch, time, D), where it begins. constraints: (weight, constraint) pairs; a weight is in nats, for a
     correlation that rises from 0 to 1. In each turn a random ``share`` of the parts, runs of ``part`` time steps, is
-    drawn anew: when like parts move at once they miss each other. A temperature divides what the ``choices`` are told;
-    features and the other units stay at 1. watch: called with each turn's number and v. Returns v at the end.
-    Source: Lattner, Grachten & Widmer, arXiv:1612.04742, who give all units a gradient phase. Notebook: 13.
+    drawn anew: when like parts move at once they miss each other. A temperature divides what the visible units are
+    told. In the second half of the turns features are no longer thrown: their chances tell. watch: called with each
+    turn's number and v. Returns v at the end.
+    Source: Lattner, Grachten & Widmer, arXiv:1612.04742; what differs stands in the notebook. Notebook: 13.
     """
     v = ops.cast(v, "float32")
     n, time = ops.shape(v)[:2]
     rng = np.random.default_rng(rbm.seed)
-    chosen = np.arange(rbm.visible) < sum(rbm.choices)
     for turn, temperature in enumerate(temperatures):
         if turn % 100 == 0:
             for_h, for_v = rbm.all_dice(n, time)
         free = np.repeat(rng.random((n, -(-time // part), 1)) < share, part, axis=1)[:, :time].astype("float32")
-        told = rbm.told(for_h.below(ops.sigmoid(rbm.heard(v))))
+        h = ops.sigmoid(rbm.heard(v))
+        told = rbm.told(h if 2 * turn >= len(temperatures) else for_h.below(h))
         if constraints:
             told = gradient_phase(rbm, told, v, free, constraints, gradient_steps, rate)
-        drawn = rbm.thrown(rbm.chances(told / np.where(chosen, temperature, 1).astype("float32")), for_v)
-        v = free * drawn + (1 - free) * v
+        v = free * rbm.thrown(rbm.chances(told / temperature), for_v) + (1 - free) * v
         if watch:
             watch(turn, v)
     return v
 
 
-def cooling(turns: int, hot: float = 1.3, cold: float = 0.5) -> np.ndarray:
+def cooling(turns: int, hot: float = 1.0, cold: float = 0.3) -> np.ndarray:
     """float (turns,): temperatures from hot to cold in three quarters of the turns, then cold."""
     falling = turns * 3 // 4
     return np.concatenate([np.linspace(hot, cold, falling), np.full(turns - falling, cold)])

@@ -14,13 +14,17 @@ STEPS, UNITS, FEATURES, WIDTH = 128, 100, 50, 9
 def check_1(counted: object) -> Feedback:
     """Parameters of a C-RBM, and hidden units for a sequence."""
     if unsolved(counted):
-        return Feedback(False, "Replace ... by two numbers. Which weights does a feature have, and how often is it there?")
+        return Feedback(
+            False, "Replace ... by two numbers. Which weights does a feature have, and how often is it there?"
+        )
     if not isinstance(counted, Sequence) or isinstance(counted, str) or len(counted) != 2:
         return Feedback(False, f"You answered {counted!r}; expected two whole numbers: (parameters, hidden units).")
     parameters, hidden = counted
     right = WIDTH * UNITS * FEATURES + UNITS + FEATURES
     if (parameters, hidden) == (right, STEPS * FEATURES):
-        return Feedback(True, f"{right:,} parameters, for 64 steps as for {STEPS}; but each feature is there at each step.")
+        return Feedback(
+            True, f"{right:,} parameters, for 64 steps as for {STEPS}; but each feature is there at each step."
+        )
     if parameters == WIDTH * UNITS * FEATURES:
         hint = "These are the weights. Each unit and each feature has a bias besides."
     elif parameters == UNITS * FEATURES + UNITS + FEATURES:
@@ -129,11 +133,12 @@ def check_4(push: Callable) -> Feedback:
         ratio = (got @ right) / (right @ right)
         if np.allclose(got, ratio * right, rtol=1e-3, atol=1e-6 / scale):
             return Feedback(
-                False, f"The direction is right, but it is {ratio:.3g} times too long: divide by the length of the centred a."
+                False,
+                f"The direction is right, but {ratio:.3g} times too long: divide by the centred a's length.",
             )
         return Feedback(
             False,
-            f"It returns {np.round(got[:3], 4).tolist()} …, and small changes of a say {np.round(right[:3], 4).tolist()} …. "
+            f"It returns {np.round(got[:3], 4).tolist()} …, and small changes say {np.round(right[:3], 4).tolist()} …. "
             "Centre a and the target, make both of length 1, then take away from t̂ what lies along â.",
         )
     return Feedback(True, "Three cases agree with what small changes of a do.")
@@ -145,7 +150,9 @@ def check_5(structure: object, parts: int = 16) -> Feedback:
         return Feedback(False, f"Replace ... by a ({parts}, {parts}) matrix: how alike shall each two half notes be?")
     s, problem = tried(np.asarray, structure, float)
     if problem or s.shape != (parts, parts):
-        return Feedback(False, f"It is no ({parts}, {parts}) matrix of numbers. {problem or f'Its shape is {s.shape}.'}")
+        return Feedback(
+            False, f"It is no ({parts}, {parts}) matrix of numbers. {problem or f'Its shape is {s.shape}.'}"
+        )
     if not np.isfinite(s).all() or s.min() < -1e-9 or s.max() > 1 + 1e-9:
         return Feedback(False, f"Its entries go from {np.nanmin(s):.2f} to {np.nanmax(s):.2f}; they must lie in 0..1.")
     if not np.allclose(s, s.T):
@@ -162,4 +169,6 @@ def check_5(structure: object, parts: int = 16) -> Feedback:
     pairs = s[np.tril_indices(parts, -1)]
     if pairs.std() < 0.05:
         return Feedback(False, "All parts are equally alike: there is no form in that. Let some of them come back.")
-    return Feedback(True, f"Possible, and with form: {(pairs > 0.9).mean():.0%} of the pairs are nearly the same. Impose it.")
+    return Feedback(
+        True, f"Possible, and with form: {(pairs > 0.9).mean():.0%} of the pairs are nearly one. Impose it."
+    )

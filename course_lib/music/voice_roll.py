@@ -11,7 +11,7 @@ from course_lib.music.keys import shift_to_c
 from course_lib.music.piece import REST, MusicError, Piece, PitchOutOfRange, WrongVoices
 
 CHORALE_RANGES = ((57, 81), (52, 76), (45, 72), (33, 64))
-"""Lowest and highest MIDI pitch of soprano, alto, tenor and bass, wide enough for the chorales in C major or A minor."""
+"""Lowest and highest MIDI pitch of soprano, alto, tenor and bass: nearly all chorales in C major or A minor."""
 
 
 def on_grid(piece: Piece, steps_per_quarter: int = 2) -> Piece:
@@ -23,7 +23,7 @@ def on_grid(piece: Piece, steps_per_quarter: int = 2) -> Piece:
     if rest or piece.pickup % max(every, 1) or piece.bar_steps % max(every, 1):
         raise MusicError(
             f"{piece.steps_per_quarter} steps a quarter, {piece.bar_steps} a bar and a pickup of {piece.pickup} do not "
-            f"fit a grid of {steps_per_quarter} a quarter. Read the file with steps_per_quarter={2 * steps_per_quarter}."
+            f"fit a grid of {steps_per_quarter}. Read the file with steps_per_quarter={2 * steps_per_quarter}."
         )
     before = np.pad(piece.onset, ((every - 1, -len(piece) % every), (0, 0)))
     onset = np.stack([before[i : i + len(piece) : every] for i in range(every)]).any(axis=0)
@@ -103,8 +103,9 @@ class VoiceRoll:
     def decode(self, v: np.ndarray, like: Piece | None = None, **facts: object) -> Piece:
         """The piece in v (time_steps, width), zeros and ones or chances.
 
-        A voice has a new note where it is struck and at the first step; the note is the one that most of its time
-        steps vote for. like: takes its key, metre and tempo from there. facts: other fields of Piece.
+        A voice may have a new note where it is struck and on each beat, two steps; until the next such place it sings
+        the pitch that most steps vote for, and a new pitch is struck. like: takes its key, metre and tempo from there.
+        facts: other fields of Piece.
         """
         v = np.asarray(v, np.float32)
         onset = v[:, sum(self.sizes) :] > 0.5
@@ -112,8 +113,10 @@ class VoiceRoll:
         parts = np.split(v[:, : sum(self.sizes)], np.cumsum(self.sizes)[:-1], axis=1)
         pitch = np.empty(onset.shape, int)
         for voice, ((low, _), part) in enumerate(zip(self.ranges, parts, strict=True)):
-            votes = np.add.reduceat(part, np.flatnonzero(onset[:, voice]), axis=0)
-            pitch[:, voice] = low + votes.argmax(1)[np.cumsum(onset[:, voice]) - 1]
+            begins = onset[:, voice] | (np.arange(len(v)) % 2 == 0)
+            votes = np.add.reduceat(part, np.flatnonzero(begins), axis=0)
+            pitch[:, voice] = low + votes.argmax(1)[np.cumsum(begins) - 1]
+        onset[1:] |= pitch[1:] != pitch[:-1]
         given = {} if like is None else {n: getattr(like, n) for n in ("key", "time_signature", "tempo")}
         return Piece(pitch, onset, steps_per_quarter=2, **{**given, **facts})
 

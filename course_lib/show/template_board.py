@@ -57,7 +57,16 @@ class TemplateBoard(ipywidgets.VBox):
         self.upload.observe(self._take, names="value")
         self.button.on_click(lambda _: self.compose())
         super().__init__(
-            [self.menu, self.upload, *self.sliders.values(), self.button, self.bar, self.said, self.matrices, self.player]
+            [
+                self.menu,
+                self.upload,
+                *self.sliders.values(),
+                self.button,
+                self.bar,
+                self.said,
+                self.matrices,
+                self.player,
+            ]
         )
         self._show("This is what the model made before; press Compose for another one.")
 
@@ -101,7 +110,9 @@ class TemplateBoard(ipywidgets.VBox):
     def _say(self, words: str, wrong: bool = False) -> None:
         colour = "#B03A00" if wrong else "#333333"
         sign = "⚠ " if wrong else ""
-        self.said.value = f'<div role="status" class="said" style="color:{colour};line-height:1.4">{sign}{escape(words)}</div>'
+        self.said.value = (
+            f'<div role="status" class="said" style="color:{colour};line-height:1.4">{sign}{escape(words)}</div>'
+        )
 
     def _show(self, words: str) -> None:
         theirs = self.template.structure
