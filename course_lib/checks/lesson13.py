@@ -59,12 +59,12 @@ def check_2(similarity: Callable) -> Feedback:
             return Feedback(
                 False,
                 f"For {steps} steps in parts of {window} it returns shape {got.shape}; expected ({parts}, {parts}). "
-                "What is left over at the end is not used.",
+                "What is left over is not used.",
             )
         if np.isnan(got).any():
             return Feedback(False, "A silent part has length 0, and 0 / 0 is no number. Divide by at least 1e-9.")
         if np.allclose(got, rows @ rows.T):
-            return Feedback(False, "These are products of parts. Divide each part by its length first: S_ii must be 1.")
+            return Feedback(False, "These are products of parts. Divide each part by its length first: S_ii is 1.")
         mean = roll[: parts * window].reshape(parts, window, -1).sum(1)
         mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-9)
         if np.allclose(got, mean @ mean.T):
@@ -97,8 +97,8 @@ def check_3(alike: Callable) -> Feedback:
     if np.mean(found) > np.mean(expected) + 0.2:
         return Feedback(
             False,
-            f"20 pairs of unrelated matrices correlate by {np.mean(found):.2f} on average. Which entries are 1 in every "
-            "matrix, whatever the music? Leave them out.",
+            f"20 pairs of unrelated matrices correlate by {np.mean(found):.2f} on average. Which entries are 1 in "
+            "every matrix, whatever the music? Leave them out.",
         )
     return Feedback(False, f"For the first pair it returns {found[0]:.3f}, expected {expected[0]:.3f}.")
 
@@ -163,7 +163,7 @@ def check_5(structure: object, parts: int = 16) -> Feedback:
     if least < -1e-6:
         return Feedback(
             False,
-            f"No music has this matrix: its smallest eigenvalue is {least:.2f}. If i is just like j, and j just like k, "
+            f"No music has this matrix: its smallest eigenvalue is {least:.2f}. If i is just like j, and j like k, "
             "then i is just like k. Build it from rows: a row of numbers for each part, S = rows @ rows.T.",
         )
     pairs = s[np.tril_indices(parts, -1)]

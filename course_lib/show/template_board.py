@@ -38,17 +38,21 @@ class TemplateBoard(ipywidgets.VBox):
             raise MusicError("0 templates. Give at least one.")
         self._answer = answer
         self.templates: dict[str, Template] = {name: template(piece) for name, piece in pieces.items()}
-        wide = {"style": {"description_width": "7em"}, "layout": ipywidgets.Layout(width="min(30em, 95%)")}
-        self.menu = ipywidgets.Dropdown(options=list(self.templates), description="Template", **wide)
+        wide = lambda: {  # noqa: E731 (widgets that share a layout are hidden together)
+            "style": {"description_width": "7em"},
+            "layout": ipywidgets.Layout(width="min(30em, 95%)"),
+        }
+        self.menu = ipywidgets.Dropdown(options=list(self.templates), description="Template", **wide())
         self.upload = ipywidgets.FileUpload(accept=FILES, description="A file of your own", multiple=False)
         self.upload.tooltip = "A MIDI, MusicXML or ABC file whose structure, key and metre are to be used"
         self.upload.layout.width = "auto"
         self.sliders = {
-            name: ipywidgets.FloatSlider(1.0, min=0, max=MOST, step=0.1, description=name, **wide) for name in strengths
+            name: ipywidgets.FloatSlider(1.0, min=0, max=MOST, step=0.1, description=name, **wide())
+            for name in strengths
         }
         self.button = ipywidgets.Button(description="Compose", button_style="primary")
         self.button.tooltip = "Make a new piece on this template"
-        self.bar = ipywidgets.FloatProgress(0, min=0, max=1, description="working", **wide)
+        self.bar = ipywidgets.FloatProgress(0, min=0, max=1, description="working", **wide())
         self.bar.layout.visibility = "hidden"
         self.said = ipywidgets.HTML()
         self.matrices = ipywidgets.HTML()
@@ -118,7 +122,8 @@ class TemplateBoard(ipywidgets.VBox):
         theirs = self.template.structure
         if len(self.piece) // 4 != len(theirs):
             raise MusicError(
-                f"the model made {len(self.piece)} time steps for a template of {len(self.template.piece)}; they must be alike."
+                f"the model made {len(self.piece)} time steps for a template of {len(self.template.piece)}; they "
+                "must be as many."
             )
         found = same_structure(self.piece, theirs)
         self._say(f"{words} Its self-similarity correlates with the template's by {found:.2f}.")

@@ -13,6 +13,7 @@ from course_lib.architectures.constraints import (
     cooling,
     correlate,
     gradient_phase,
+    standard,
 )
 
 STEPS, UNITS = 12, 5
@@ -53,8 +54,8 @@ def test_the_gradient_is_that_of_small_changes(name: str) -> None:
 
 def test_correlation_is_pearsons() -> None:
     a, t = RNG.normal(size=(4, 7)).astype("f4"), RNG.normal(size=7)
-    np.testing.assert_allclose(correlate(a, t)[0], [np.corrcoef(row, t)[0, 1] for row in a], atol=1e-5)
-    assert np.isfinite(np.asarray(correlate(np.zeros((1, 7), "f4"), t)[1])).all()
+    np.testing.assert_allclose(correlate(a, standard(t))[0], [np.corrcoef(row, t)[0, 1] for row in a], atol=1e-5)
+    assert np.isfinite(np.asarray(correlate(np.zeros((1, 7), "f4"), standard(t))[1])).all()
 
 
 def test_self_similarity_compares_pairs_of_parts() -> None:
@@ -89,7 +90,7 @@ def test_samples_take_the_structure_and_leave_the_rest() -> None:
     held = constrained(model, start, [(40.0, constraint)], cooling(60), part=3)
     assert np.asarray(constraint(free)[0]).mean() < 0.3 and np.asarray(constraint(held)[0]).mean() > 0.6
     assert (np.asarray(held)[..., :4].sum(-1) == 1).all()
-    assert 0.75 < np.asarray(held)[..., 4].mean() < 0.98  # sigmoid(2) = 0.88: no temperature there
+    assert np.asarray(held)[..., 4].mean() > 0.95  # a unit that likes to be on, and is cooled: sigmoid(2 / 0.3)
 
 
 def test_without_weight_a_gradient_phase_changes_nothing_and_with_it_what_is_held_stays() -> None:
