@@ -48,6 +48,13 @@ def picture(page: Page) -> str:
     return page.locator("figure.matrix img").first.get_attribute("src")
 
 
+def bring(page: Page, name: str, content: bytes) -> None:
+    """A file through the upload's button, as a hand would choose it."""
+    with page.expect_file_chooser() as chosen:
+        page.get_by_role("button", name="A file of your own").click()
+    chosen.value.set_files({"name": name, "mimeType": "audio/midi", "buffer": content})
+
+
 def test_in_the_lab(browser_page: Page, lab: Lab) -> None:
     page = browser_page
     page.set_default_timeout(MINUTE)
@@ -87,15 +94,14 @@ def test_in_the_lab(browser_page: Page, lab: Lab) -> None:
     # A small file of one's own, then a broken one: a clear message, and the board goes on.
     pitch = (60 + np.arange(64) % 12 // 2)[:, None]
     mine = midi_bytes(Piece(pitch, np.ones((64, 1), bool), steps_per_quarter=2))
-    chooser = page.locator("input[type=file]")
-    chooser.set_input_files({"name": "mine.mid", "mimeType": "audio/midi", "buffer": mine})
+    bring(page, "mine.mid", mine)
     said.filter(has_text="Taken: mine.mid, 64 eighths").wait_for()
     assert menu.input_value() == "your file mine.mid"
     third = sound(page)
     page.get_by_role("button", name="Compose").click()
     said.filter(has_text="Composed on your file mine.mid").wait_for()
     assert sound(page) != third
-    chooser.set_input_files({"name": "bad.mid", "mimeType": "audio/midi", "buffer": b"MThd" + b"\xff" * 40})
+    bring(page, "bad.mid", b"MThd" + b"\xff" * 40)
     said.filter(has_text=re.compile("Not taken: bad.mid: ")).wait_for()
     assert page.get_by_text("Traceback").count() == 0
 
