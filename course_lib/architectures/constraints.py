@@ -137,7 +137,7 @@ class Turn(keras.Model):
         super().__init__()
         self.rbm, self.constraints, self.steps, self.rate = rbm, constraints, steps, rate
         self.built = True
-        self.compile(jit_compile=False)  # random numbers are slow under jit
+        self.compile(jit_compile=False)  # compiling takes longer than it saves in so few turns
 
     def call(self, inputs: Sequence) -> object:
         v, free, temperature, thrown = inputs

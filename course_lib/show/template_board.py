@@ -23,14 +23,15 @@ MOST = 3.0
 
 
 class TemplateBoard(ipywidgets.VBox):
-    """A menu of templates, an upload, a slider for each strength, a button; below, sound, roll and two matrices.
+    """A menu of templates, an upload, a field for each strength, a button; below, sound, roll and two matrices.
 
     pieces: what the menu offers, by name. answer: makes a piece; knows the network. strengths: names, each from 0
     (off) to 3 times what is usual, 1. made: a piece of the first template, to show at the beginning.
 
     An upload is taken as template at once, if it can be read; what is wrong with it, or with what ``answer`` raises,
     stands in words below the button. ``piece`` and ``template`` are the present ones. A saved page shows no widgets:
-    put a ``listen`` beside it. Raises MusicError when there are no pieces. Notebook: 13.
+    put a ``listen`` beside it. (The strengths are no sliders, for those of ipywidgets have no name that a screen reader
+    could say.) Raises MusicError when there are no pieces. Notebook: 13.
     """
 
     def __init__(self, pieces: Mapping[str, Piece], answer: Answer, strengths: tuple[str, ...], made: Piece) -> None:
@@ -46,8 +47,8 @@ class TemplateBoard(ipywidgets.VBox):
         self.upload = ipywidgets.FileUpload(accept=FILES, description="A file of your own", multiple=False)
         self.upload.tooltip = "A MIDI, MusicXML or ABC file whose structure, key and metre are to be used"
         self.upload.layout.width = "auto"
-        self.sliders = {
-            name: ipywidgets.FloatSlider(1.0, min=0, max=MOST, step=0.1, description=name, **wide())
+        self.strengths = {
+            name: ipywidgets.BoundedFloatText(1.0, min=0, max=MOST, step=0.1, description=name, **wide())
             for name in strengths
         }
         self.button = ipywidgets.Button(description="Compose", button_style="primary")
@@ -64,7 +65,7 @@ class TemplateBoard(ipywidgets.VBox):
             [
                 self.menu,
                 self.upload,
-                *self.sliders.values(),
+                *self.strengths.values(),
                 self.button,
                 self.bar,
                 self.said,
@@ -83,7 +84,7 @@ class TemplateBoard(ipywidgets.VBox):
         """What the button does: asks for a piece and shows it."""
         self.button.disabled, self.bar.value, self.bar.layout.visibility = True, 0, "visible"
         try:
-            strengths = {name: slider.value for name, slider in self.sliders.items()}
+            strengths = {name: field.value for name, field in self.strengths.items()}
             self.piece = self._answer(self.template, strengths, self._tell)
             self.player.piece = self.piece
             self._show(f"Composed on {self.menu.value}.")
@@ -129,7 +130,7 @@ class TemplateBoard(ipywidgets.VBox):
         self._say(f"{words} Its self-similarity correlates with the template's by {found:.2f}.")
         pictures = [("the template", theirs), ("the new piece", self_similarity(self.piece))]
         self.matrices.value = "".join(
-            f'<figure style="display:inline-block;margin:.3em 1em .3em 0"><img width="180" height="180" '
+            f'<figure class="matrix" style="display:inline-block;margin:.3em 1em .3em 0"><img width="180" height="180" '
             f'style="image-rendering:pixelated" alt="Self-similarity of {name}: {len(matrix)} half notes against each '
             f'other, dark where they are alike" src="{picture(matrix)}"><figcaption>{name}</figcaption></figure>'
             for name, matrix in pictures
