@@ -253,3 +253,118 @@ class RNNRBM(OverTime):
             return energy
         end = ops.stop_gradient(self.frames.gibbs(v, self.frames.k, visible, hidden))
         return energy - self.frames(end, visible, hidden)
+
+
+@keras.saving.register_keras_serializable("course")
+class ConvolutionalRBM(keras.Model):
+    """C-RBM: Convolutional(RBM), one small machine that slides along time; features of all places add up.
+
+    visible: D units a time step. hidden: H features. width: odd, the time steps that a feature sees.
+    choices: sizes of groups at the front of a step; in each of them exactly one unit is on (a voice's pitch). The
+        other units are on or off by themselves; with no groups all are, as in the paper.
+    k, persistent, seed: as in ``RBM``; persistent chains have ``length`` time steps.
+    restart: how probably each of them begins anew, with units drawn by themselves, before a batch: chains that never
+        do stay in their corner, and elsewhere the energy may fall unseen.
+
+        F(v) = −Σ_t v_t·b − Σ_t Σ_j log(1 + exp(c_j + Σ_τ v_{t+τ}·W_τj)),   τ = −width // 2 … width // 2
+
+    Before the first step and after the last one there is nothing, 0. v: (batch, time, D), any number of time steps.
+    Sources: Lattner, Grachten & Widmer, arXiv:1612.04742; Lee et al., ICML (2009). Notebook: 13.
+    """
+
+    def __init__(
+        self,
+        visible: int,
+        hidden: int,
+        width: int,
+        choices: tuple[int, ...] = (),
+        k: int = 1,
+        persistent: int = 0,
+        restart: float = 0.0,
+        length: int = 64,
+        seed: int = 0,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(**kwargs)
+        if width % 2 == 0 or sum(choices) > visible:
+            raise ValueError(f"width is {width}, choices {choices} of {visible} units: width must be odd, choices fit.")
+        self.visible, self.hidden, self.width, self.choices = visible, hidden, width, tuple(choices)
+        self.k, self.persistent, self.restart, self.length, self.seed = k, persistent, restart, length, seed
+        self.dice = keras.random.SeedGenerator(seed)
+        normal = keras.initializers.RandomNormal(stddev=0.01, seed=seed)
+        self.w = self.add_weight((width, visible, hidden), normal, name="w")
+        self.b = self.add_weight((visible,), "zeros", name="b")
+        self.c = self.add_weight((hidden,), "zeros", name="c")
+        if persistent:
+            self.chains = self.add_weight((persistent, length, visible), "zeros", trainable=False, name="chains")
+        self.built = True
+
+    def heard(self, v: object) -> object:
+        """What each feature hears at each place: v (batch, time, D) → (batch, time, H), c included."""
+        return ops.conv(v, self.w, padding="same") + self.c
+
+    def told(self, h: object) -> object:
+        """What all features tell each unit: h (batch, time, H) → (batch, time, D), b included."""
+        return ops.conv(h, ops.flip(ops.transpose(self.w, (0, 2, 1)), axis=0), padding="same") + self.b
+
+    def call(self, v: object) -> object:
+        v = ops.cast(v, "float32")
+        return -ops.sum(ops.matmul(v, self.b), axis=1) - ops.sum(ops.softplus(self.heard(v)), axis=(1, 2))
+
+    def chances(self, told: object) -> object:
+        """How probably each unit is on, given what it is told: softmax in each group, sigmoid elsewhere."""
+        parts, first = [], 0
+        for size in self.choices:
+            parts.append(ops.softmax(told[..., first : first + size]))
+            first += size
+        return ops.concatenate([*parts, ops.sigmoid(told[..., first:])], axis=-1)
+
+    def thrown(self, chance: object, dice: list) -> object:
+        """Units drawn with these chances: one die for each group, and one for each of the other units."""
+        parts, first = [], 0
+        for size, die in zip(self.choices, dice[:-1], strict=True):
+            up_to = ops.cumsum(chance[..., first : first + size - 1], axis=-1)
+            reached = ops.pad(die.below(up_to), [[0, 0], [0, 0], [0, 1]], constant_values=1)  # 0 … 0 1 … 1
+            parts.append(reached - ops.pad(reached[..., :-1], [[0, 0], [0, 0], [1, 0]]))
+            first += size
+        return ops.concatenate([*parts, dice[-1].below(chance[..., first:])], axis=-1)
+
+    def all_dice(self, n: int, time: int) -> tuple[Dice, list[Dice]]:
+        """Dice for the hidden units, and those for the visible ones, of n chains of so many time steps."""
+        sizes = [1] * len(self.choices) + [self.visible - sum(self.choices)]
+        return Dice((n, time, self.hidden), self.dice), [Dice((n, time, size), self.dice) for size in sizes]
+
+    def alone(self, n: int, time: int) -> object:
+        """n sequences of units drawn by themselves, by b alone: where chains may begin."""
+        chance = ops.broadcast_to(self.chances(self.b), (n, time, self.visible))
+        return self.thrown(chance, self.all_dice(n, time)[1])
+
+    def gibbs(self, v: object, steps: int) -> object:
+        """A chain of ``steps`` steps from v (batch, time, D): all of h given v, then all of v given h."""
+        v = ops.cast(v, "float32")
+        for_h, for_v = self.all_dice(*ops.shape(v)[:2])
+        for _ in range(steps):
+            h = for_h.below(ops.sigmoid(self.heard(v)))
+            v = self.thrown(self.chances(self.told(h)), for_v)
+        return v
+
+    def compute_loss(
+        self,
+        x: object = None,
+        y: object = None,
+        y_pred: object = None,
+        sample_weight: object = None,
+        training: bool = True,
+    ) -> object:
+        start = x
+        if self.persistent:
+            anew = keras.random.uniform((self.persistent, 1, 1), seed=self.dice) < self.restart
+            start = ops.where(anew, self.alone(self.persistent, self.length), self.chains)
+        end = ops.stop_gradient(self.gibbs(start, self.k))
+        if self.persistent and training:
+            self.chains.assign(end)
+        return ops.mean(y_pred) - ops.mean(self(end))
+
+    def get_config(self) -> dict:
+        names = ("visible", "hidden", "width", "choices", "k", "persistent", "restart", "length", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

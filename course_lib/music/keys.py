@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from course_lib.music.piece import REST, Piece, key_name, pitch_class
+from course_lib.music.piece import REST, MusicError, Piece, key_name, pitch_class
 
 # Share of each pitch class in pieces whose key is known (Albrecht & Shanahan 2013); index 0 is the tonic.
 _MAJOR = (0.238, 0.006, 0.111, 0.006, 0.137, 0.094, 0.016, 0.214, 0.009, 0.080, 0.008, 0.081)
@@ -38,6 +38,17 @@ def estimate_key(piece: Piece) -> str:
         return "C major"
     best = int((_PROFILES @ heard).argmax())
     return key_name(best % 12, "major" if best < 12 else "minor")
+
+
+def profile(key: str) -> np.ndarray:
+    """float (12,): share of each pitch class, from C up, in pieces in this key, ``"G major"`` or ``"E minor"``.
+
+    Albrecht & Shanahan 2013. Raises MusicError for other modes.
+    """
+    tonic, mode = pitch_class(key), key.split(" ")[1]
+    if mode not in ("major", "minor"):
+        raise MusicError(f"there is no profile for {key!r}. Use major or minor.")
+    return np.roll(_MAJOR if mode == "major" else _MINOR, tonic)
 
 
 def shift_to_c(piece: Piece) -> tuple[int, bool]:

@@ -1,0 +1,90 @@
+"""Eighths, voices as choices, and back."""
+
+import numpy as np
+import pytest
+
+from course_lib.music.datasets import chorales
+from course_lib.music.piece import REST, MusicError, Piece, PitchOutOfRange, WrongVoices
+from course_lib.music.voice_roll import VoiceRoll, chorale_windows, on_grid, without_rests
+
+ROLL = VoiceRoll(((60, 64), (48, 50)))
+
+
+def piece(*voices: list[int], spq: int = 4, struck: np.ndarray | None = None, **facts: object) -> Piece:
+    pitch = np.array(voices).T
+    onset = np.vstack([[True] * pitch.shape[1], pitch[1:] != pitch[:-1]]) & (pitch != REST)
+    return Piece(pitch, onset if struck is None else onset | struck, spq, **facts)
+
+
+def test_a_coarser_grid_keeps_what_sounds_there() -> None:
+    found = on_grid(piece([60, 60, 62, 64, 64, 64, REST, 65]))
+    assert found.pitch[:, 0].tolist() == [60, 62, 64, REST] and found.steps_per_quarter == 2
+    assert found.onset[:, 0].tolist() == [True, True, True, False]
+
+
+def test_a_note_that_began_between_two_steps_is_struck_at_the_next_one() -> None:
+    struck = np.zeros((8, 1), bool)
+    struck[3] = True  # the same pitch again
+    assert on_grid(piece([60] * 8, struck=struck)).onset[:, 0].tolist() == [True, False, True, False]
+    held = Piece(np.full((8, 1), 60), np.zeros((8, 1), bool))
+    assert not on_grid(held).onset.any()
+
+
+def test_a_grid_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(MusicError, match="do not fit a grid of 2"):
+        on_grid(piece([60] * 9, spq=3))
+    with pytest.raises(MusicError, match="pickup of 1"):
+        on_grid(piece([60] * 9, pickup=1))
+
+
+def test_odd_lengths_lose_no_step() -> None:
+    assert on_grid(piece([60, 60, 62])).pitch[:, 0].tolist() == [60, 62]
+
+
+def test_rests_are_filled() -> None:
+    found = without_rests(piece([REST, 60, REST, 62, REST]))
+    assert found.pitch[:, 0].tolist() == [60, 60, 60, 62, 62]
+    with pytest.raises(MusicError, match="silent throughout"):
+        without_rests(piece([REST, REST]))
+
+
+def test_units_are_choices_and_strokes() -> None:
+    v = ROLL.encode(piece([60, 60, 64], [48, 50, 50], spq=2))
+    assert v.shape == (3, 10) == (3, ROLL.width) and ROLL.sizes == (5, 3)
+    assert [np.flatnonzero(row).tolist() for row in v] == [[0, 5, 8, 9], [0, 7, 9], [4, 7, 8]]
+    assert ROLL.pitches[np.flatnonzero(v[2])].tolist() == [64, 50, REST]
+    assert (v @ ROLL.sounding).sum(1).tolist() == [2, 2, 2] and (v @ ROLL.strokes)[:, 0].tolist() == [2, 1, 1]
+    assert np.flatnonzero(v[2] @ ROLL.classes).tolist() == [2, 4]
+
+
+def test_what_is_encoded_comes_back() -> None:
+    made = piece([60, 60, 64, 64, 62, 62], [48, 50, 50, 50, 49, 48], spq=2, key="C major")
+    assert ROLL.decode(ROLL.encode(made), like=made) == made
+    roll = VoiceRoll()
+    for v in chorale_windows(chorales().valid[:6], roll):
+        assert (roll.encode(roll.decode(v)) == v).all()
+
+
+def test_a_voice_holds_what_most_steps_vote_for() -> None:
+    v = ROLL.encode(piece([60] * 4, [48] * 4, spq=2)).astype(float)
+    v[1, :5] = [0, 0, 0.9, 0, 0]  # a slip of one step, not struck: 60 has more votes
+    v[3, :5] = [0, 0, 3, 0, 0]  # as many votes as make another pitch, from the beat on
+    found = ROLL.decode(v)
+    assert found.pitch[:, 0].tolist() == [60, 60, 62, 62] and found.onset[:, 0].tolist() == [True, False, True, False]
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    with pytest.raises(PitchOutOfRange, match="pitch 65 in voice 0 at step 1"):
+        ROLL.encode(piece([60, 65], [48, 48], spq=2))
+    with pytest.raises(MusicError, match="voice 1 rests at step 0"):
+        ROLL.encode(piece([60, 60], [REST, 48], spq=2))
+    with pytest.raises(WrongVoices):
+        ROLL.encode(piece([60, 60], spq=2))
+
+
+def test_windows_of_chorales_are_four_voices_and_no_rest() -> None:
+    roll = VoiceRoll()
+    found = chorale_windows(chorales().valid, roll, bars=8)
+    assert found.shape[1:] == (64, roll.width) and len(found) > 100 and found.dtype == bool
+    assert (found[..., : sum(roll.sizes)].sum(-1) == 4).all()
+    assert found[:, 0, -4:].all()  # what was held is struck at the beginning
