@@ -51,17 +51,20 @@ class NADE(layers.Layer):
         n = ops.sum(v, axis=-1)
         above = n[:, None] - ops.cumsum(v, axis=-1)  # notes above each key
         # One row for each state: the frame that it belongs to, and how many notes it has heard.
-        k = ops.arange(ops.cast(ops.max(n, initial=0), "int32") + 1)
-        frame, seen = (ops.cast(at, "int32") for at in ops.nonzero(ops.cast(k, "float32")[None] <= n[:, None]))
+        n = ops.cast(n, "int32")
+        first = ops.cumsum(n + 1) - n - 1
+        frame = ops.repeat(ops.arange(ops.size(n)), n + 1)
+        seen = ops.arange(ops.size(frame)) - ops.take(first, frame)
         # Its notes among those: a key that sounds, with fewer notes above it than have been heard.
-        notes = ops.take(ops.where(v > 0, above, np.inf), frame, axis=0) < ops.cast(seen, "float32")[:, None]
+        place = ops.cast(ops.where(v > 0, above, self.visible), "int16")
+        notes = ops.take(place, frame, axis=0) < ops.cast(seen, "int16")[:, None]
         heard = ops.matmul(ops.cast(notes, "float32"), self.w) + self.c
         if hidden is not None:
             heard = heard + ops.take(hidden, frame, axis=0)
         logits = ops.matmul(self.activation(heard), self.v) + self.b
         if visible is not None:
             logits = logits + ops.take(visible, frame, axis=0)
-        return self.nats(v, ops.cast(n, "int32"), above, frame, seen, logits)
+        return self.nats(v, n, above, frame, seen, logits)
 
     def nats(self, v: object, n: object, above: object, frame: object, seen: object, logits: object) -> object:
         """−log p of each frame, from the logits of its states: a key is decided by the state that heard all above."""
