@@ -29,17 +29,27 @@ def eighths(piece: Piece) -> Piece:
     """The piece on a grid of eighth notes: what sounds at each eighth; what lies between is lost.
 
     A pitch is struck where a note begins at the eighth, or since the eighth before and still sounds. Raises WrongMetre
-    for a grid in which an eighth is no whole number of steps.
+    where an eighth is no whole number of steps, or a bar or the pickup no whole number of eighths.
     """
-    if piece.steps_per_quarter % GRID:
-        raise WrongMetre(f"{piece.steps_per_quarter} steps a quarter note hold no eighth. Use a grid of 2, 4, 6, …")
-    wide = piece.steps_per_quarter // GRID
+    wide, rest = divmod(piece.steps_per_quarter, GRID)
+    if rest or piece.pickup % wide or piece.bar_steps % wide:
+        raise WrongMetre(
+            f"{piece.title or 'this piece'!r}: {piece.steps_per_quarter} steps a quarter, {piece.bar_steps} a bar and "
+            f"{piece.pickup} in the pickup do not fit a grid of eighths. Take a piece whose bars and pickup are whole "
+            "eighths, as in 4/4, 3/4 or 6/8, on a grid of 2, 4, 6, … steps a quarter."
+        )
+    before = np.pad(piece.onset, ((wide - 1, -len(piece) % wide), (0, 0)))
+    struck = np.stack([before[i : i + len(piece) : wide] for i in range(wide)]).any(axis=0)
     pitch = piece.pitch[::wide]
-    onset = piece.onset[::wide] & (pitch != REST)
-    onset[1:] |= (pitch[1:] != pitch[:-1]) & (pitch[1:] != REST)
+    struck[1:] |= pitch[1:] != pitch[:-1]
     fermata = np.add.reduceat(piece.fermata, np.arange(0, len(piece), wide)) > 0
     return replace(
-        piece, pitch=pitch, onset=onset, fermata=fermata, steps_per_quarter=GRID, pickup=piece.pickup // wide
+        piece,
+        pitch=pitch,
+        onset=struck & (pitch != REST),
+        fermata=fermata,
+        steps_per_quarter=GRID,
+        pickup=piece.pickup // wide,
     )
 
 

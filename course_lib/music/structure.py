@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from course_lib.music.keys import profile, shift_to_c
+from course_lib.music.phrases import eighths
 from course_lib.music.piece import REST, MusicError, Piece
-from course_lib.music.voice_roll import on_grid
 
 
 def _counts(piece: Piece, kinds: int) -> np.ndarray:
@@ -112,14 +112,9 @@ def template(piece: Piece, most: int = 64, least: int = 16) -> Template:
     Raises MusicError for a piece that is shorter, silent, or whose bars are no whole number of eighths. Notebook: 13.
     """
     name = repr(piece.title or "this piece")
-    if 2 * piece.bar_steps % piece.steps_per_quarter or piece.steps_per_quarter % 2:
-        raise MusicError(
-            f"{name}: {piece.steps_per_quarter} steps a quarter and {piece.bar_steps} a bar do not fit a grid of "
-            "eighths. Take a piece in 4/4, 3/4, 2/4, 6/8 or another metre of whole eighths."
-        )
     if piece.pickup >= len(piece):
         raise MusicError(f"{name} is nothing but a pickup. Take a longer piece.")
-    full = on_grid(piece.window(piece.pickup, len(piece) - piece.pickup))
+    full = eighths(piece.window(piece.pickup, len(piece) - piece.pickup))
     steps = min(most, len(full)) // full.bar_steps * full.bar_steps
     if steps < least:
         raise MusicError(f"{name} has {steps} eighths in full bars; a template needs {least}. Take a longer piece.")

@@ -8,43 +8,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from course_lib.music.keys import shift_to_c
+from course_lib.music.phrases import eighths
 from course_lib.music.piece import REST, MusicError, Piece, PitchOutOfRange, WrongVoices
 
 CHORALE_RANGES = ((57, 81), (52, 76), (45, 72), (33, 64))
 """Lowest and highest MIDI pitch of soprano, alto, tenor and bass: nearly all chorales in C major or A minor."""
 
 
-def on_grid(piece: Piece, steps_per_quarter: int = 2) -> Piece:
-    """The piece on a coarser grid: what sounds at every new step; struck if a note began since the step before.
-
-    A note that lies between two steps is lost. Raises MusicError when the new grid is no part of the old one.
-    """
-    every, rest = divmod(piece.steps_per_quarter, steps_per_quarter)
-    if rest or piece.pickup % max(every, 1) or piece.bar_steps % max(every, 1):
-        raise MusicError(
-            f"{piece.steps_per_quarter} steps a quarter, {piece.bar_steps} a bar and a pickup of {piece.pickup} do not "
-            f"fit a grid of {steps_per_quarter}. Read the file with steps_per_quarter={2 * steps_per_quarter}."
-        )
-    before = np.pad(piece.onset, ((every - 1, -len(piece) % every), (0, 0)))
-    onset = np.stack([before[i : i + len(piece) : every] for i in range(every)]).any(axis=0)
-    pitch = piece.pitch[::every]
-    struck = (onset | np.vstack([[True] * pitch.shape[1], pitch[1:] != pitch[:-1]])) & (pitch != REST)
-    struck[0] = piece.onset[0]
-    return replace(
-        piece,
-        pitch=pitch,
-        onset=struck,
-        steps_per_quarter=steps_per_quarter,
-        pickup=piece.pickup // every,
-        fermata=piece.fermata[::every],
-    )
-
-
 @dataclass(frozen=True)
 class VoiceRoll:
     """A time step as zeros and ones: one pitch for each voice, one-hot, then one unit a voice: struck here.
 
-    ranges: (lowest, highest) MIDI pitch of each voice. There is no rest. Pieces lie on a grid of eighths (``on_grid``).
+    ranges: (lowest, highest) MIDI pitch of each voice. There is no rest. Pieces lie on a grid of eighths (``eighths``).
     sizes: the one-hot parts; width: sizes and voices together, the length of a step. Notebook: 13.
     """
 
@@ -144,7 +119,7 @@ def chorale_windows(pieces: Sequence[Piece], roll: VoiceRoll, bars: int = 8) -> 
     for piece in pieces:
         if piece.time_signature != (4, 4):
             continue
-        moved = without_rests(on_grid(piece.transpose(shift_to_c(piece)[0])))
+        moved = without_rests(eighths(piece.transpose(shift_to_c(piece)[0])))
         for start in moved.bar_lines.tolist():
             if start + bars * moved.bar_steps > len(moved):
                 break

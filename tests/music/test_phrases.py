@@ -55,6 +55,21 @@ def test_eighths_keep_what_sounds_on_them() -> None:
         eighths(Piece(pitch, onset, steps_per_quarter=1))
 
 
+def test_a_note_that_began_between_two_eighths_is_struck_at_the_next_one() -> None:
+    pitch, struck = np.full((8, 1), 60), np.zeros((8, 1), bool)
+    struck[[0, 3]] = True  # the same pitch again
+    assert eighths(Piece(pitch, struck)).onset[:, 0].tolist() == [True, False, True, False]
+    assert not eighths(Piece(pitch, np.zeros((8, 1), bool))).onset.any()
+
+
+def test_what_does_not_fit_a_grid_of_eighths_is_refused() -> None:
+    pitch, onset = np.full((9, 1), 60), np.zeros((9, 1), bool)
+    assert len(eighths(Piece(pitch[:3], onset[:3]))) == 2  # an odd length loses no step
+    for facts in ({"steps_per_quarter": 3}, {"pickup": 1}, {"time_signature": (7, 16)}):
+        with pytest.raises(WrongMetre, match="do not fit a grid of eighths"):
+            eighths(Piece(pitch, onset, **facts))
+
+
 def test_a_phrase_ends_after_its_fermata() -> None:
     pitch = np.repeat([[60, 48], [62, 50], [64, 52], [65, 53]], 4, axis=0)
     onset = np.zeros((16, 2), bool)

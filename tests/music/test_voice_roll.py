@@ -5,7 +5,7 @@ import pytest
 
 from course_lib.music.datasets import chorales
 from course_lib.music.piece import REST, MusicError, Piece, PitchOutOfRange, WrongVoices
-from course_lib.music.voice_roll import VoiceRoll, chorale_windows, on_grid, without_rests
+from course_lib.music.voice_roll import VoiceRoll, chorale_windows, without_rests
 
 ROLL = VoiceRoll(((60, 64), (48, 50)))
 
@@ -14,31 +14,6 @@ def piece(*voices: list[int], spq: int = 4, struck: np.ndarray | None = None, **
     pitch = np.array(voices).T
     onset = np.vstack([[True] * pitch.shape[1], pitch[1:] != pitch[:-1]]) & (pitch != REST)
     return Piece(pitch, onset if struck is None else onset | struck, spq, **facts)
-
-
-def test_a_coarser_grid_keeps_what_sounds_there() -> None:
-    found = on_grid(piece([60, 60, 62, 64, 64, 64, REST, 65]))
-    assert found.pitch[:, 0].tolist() == [60, 62, 64, REST] and found.steps_per_quarter == 2
-    assert found.onset[:, 0].tolist() == [True, True, True, False]
-
-
-def test_a_note_that_began_between_two_steps_is_struck_at_the_next_one() -> None:
-    struck = np.zeros((8, 1), bool)
-    struck[3] = True  # the same pitch again
-    assert on_grid(piece([60] * 8, struck=struck)).onset[:, 0].tolist() == [True, False, True, False]
-    held = Piece(np.full((8, 1), 60), np.zeros((8, 1), bool))
-    assert not on_grid(held).onset.any()
-
-
-def test_a_grid_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(MusicError, match="do not fit a grid of 2"):
-        on_grid(piece([60] * 9, spq=3))
-    with pytest.raises(MusicError, match="pickup of 1"):
-        on_grid(piece([60] * 9, pickup=1))
-
-
-def test_odd_lengths_lose_no_step() -> None:
-    assert on_grid(piece([60, 60, 62])).pitch[:, 0].tolist() == [60, 62]
 
 
 def test_rests_are_filled() -> None:
