@@ -107,6 +107,17 @@ def open_notebook(page: Page, address: str) -> None:
     page.locator("#jp-main-statusbar").get_by_text(re.compile(r"Python 3.* \| Idle")).wait_for()
 
 
+def open_cell(page: Page, lab: Lab, name: str, source: str) -> None:
+    """A notebook of one code cell, ``name``.ipynb, written into the Lab, opened and run."""
+    import nbformat
+
+    cells = [nbformat.v4.new_markdown_cell(f"# {name}"), nbformat.v4.new_code_cell(source)]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab.home / "notebooks" / f"{name}.ipynb")
+    open_notebook(page, lab.address(f"lab/tree/notebooks/{name}.ipynb"))
+    run_all(page)
+
+
 def run_all(page: Page) -> None:
     """Run All, from the menu, until the last cell is done."""
     page.get_by_role("menuitem", name="Run", exact=True).click()

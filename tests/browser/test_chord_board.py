@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import nbformat
 import pytest
 
-from tests.browser.lab import MINUTE, Lab, open_notebook, run_all
+from tests.browser.lab import MINUTE, Lab, open_cell
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -53,11 +52,7 @@ def becomes(page: Page, name: str, state: str) -> None:
 def test_in_the_lab(browser_page: Page, lab: Lab) -> None:
     page = browser_page
     page.set_default_timeout(MINUTE)
-    cells = [nbformat.v4.new_markdown_cell("# Chord board"), nbformat.v4.new_code_cell(SOURCE)]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab.home / "notebooks" / "board.ipynb")
-    open_notebook(page, lab.address("lab/tree/notebooks/board.ipynb"))
-    run_all(page)
+    open_cell(page, lab, "board", SOURCE)
     board = page.locator(".chord-board")
     said = board.locator(".said")
     board.locator(".said", has_text="Nothing is given").wait_for()

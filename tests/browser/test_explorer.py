@@ -16,7 +16,7 @@ from nbconvert import HTMLExporter
 from benchmarks import explorer as benchmark
 from course_lib.music.files import read_bytes
 from course_lib.show.explorer import Decoder
-from tests.browser.lab import MINUTE, Lab, open_notebook, run_all
+from tests.browser.lab import MINUTE, Lab, open_cell
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -109,11 +109,7 @@ def opens(page: Page, lab: Lab, source: str) -> None:
     """A notebook of one cell, which has run; its explorer is there."""
     page.set_default_timeout(MINUTE)
     page.set_viewport_size({"width": 1280, "height": 1000})
-    cells = [nbformat.v4.new_markdown_cell("# Explorer"), nbformat.v4.new_code_cell(source)]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab.home / "notebooks" / "explorer.ipynb")
-    open_notebook(page, lab.address("lab/tree/notebooks/explorer.ipynb"))
-    run_all(page)
+    open_cell(page, lab, "explorer", source)
     page.locator(".explorer .notes").wait_for()
 
 

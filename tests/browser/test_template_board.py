@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import nbformat
 import numpy as np
 import pytest
 
 from course_lib.music.files import midi_bytes
 from course_lib.music.piece import Piece
-from tests.browser.lab import MINUTE, Lab, open_notebook, run_all
+from tests.browser.lab import MINUTE, Lab, open_cell
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -58,11 +57,7 @@ def bring(page: Page, name: str, content: bytes) -> None:
 def test_in_the_lab(browser_page: Page, lab: Lab) -> None:
     page = browser_page
     page.set_default_timeout(MINUTE)
-    cells = [nbformat.v4.new_markdown_cell("# Board of templates"), nbformat.v4.new_code_cell(SOURCE)]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab.home / "notebooks" / "templates.ipynb")
-    open_notebook(page, lab.address("lab/tree/notebooks/templates.ipynb"))
-    run_all(page)
+    open_cell(page, lab, "templates", SOURCE)
     said = page.locator(".said")
     said.filter(has_text="by 1.00").wait_for()
     first, drawn = sound(page), picture(page)

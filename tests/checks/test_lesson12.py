@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,23 +11,18 @@ import pytest
 from course_lib.checks import lesson12
 from course_lib.music.piece import REST, Piece
 from course_lib.music.polyphony import chorale_frames, frames_piece
+from tests.checks.solved import solutions_of
 
-NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "12_rnn_rbm.ipynb"
 CHECKS = [getattr(lesson12, f"check_{number}") for number in range(1, 6)]
 
 
 @pytest.fixture(scope="module")
 def cells() -> dict[str, dict]:
-    """What the exercise cells and the solution cells of the notebook define; of exercise 5, which needs the networks,
-    nothing."""
-    found: dict[str, dict] = {}
-    for tag in ("exercise", "solution"):
-        scope = found[tag] = {"np": np, "lesson12": lesson12}
-        for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-            source = "".join(cell["source"])
-            if cell["cell_type"] == "code" and tag in cell["metadata"].get("tags", ()) and "check_5" not in source:
-                exec(source, scope)
-    return found
+    """What the exercise cells and the solution cells of the notebook define. Exercise 5 needs the networks."""
+    return {
+        tag: solutions_of("12", {"np": np, "lesson12": lesson12}, tag, without="check_5")
+        for tag in ("exercise", "solution")
+    }
 
 
 @pytest.mark.parametrize("number", range(1, 5))

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from course_lib.checks import lesson13
+from tests.checks.solved import solutions_of
 
-NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "13_c_rbm.ipynb"
 CHECKS = [getattr(lesson13, f"check_{number}") for number in range(1, 6)]
 
 
 @pytest.fixture(scope="module")
 def cells() -> dict[str, dict]:
     """What the exercise cells and the solution cells of the notebook define."""
-    found: dict[str, dict] = {}
-    for tag in ("exercise", "solution"):
-        scope = found[tag] = {"np": np, "lesson13": lesson13}
-        for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-            if cell["cell_type"] == "code" and tag in cell["metadata"].get("tags", ()):
-                exec("".join(cell["source"]), scope)
-    return found
+    return {tag: solutions_of("13", {"np": np, "lesson13": lesson13}, tag) for tag in ("exercise", "solution")}
 
 
 @pytest.mark.parametrize("number", range(1, 6))
