@@ -34,11 +34,11 @@ WATCH = """
 """
 
 
-def lesson() -> list[nbformat.NotebookNode]:
+def lesson() -> list[str]:
     """Lesson 04 as two cells: all that comes before its explorer, without what it shows, and the explorer."""
     code = [cell.source for cell in nbformat.read(LESSON, as_version=4).cells if cell.cell_type == "code"]
     last = next(i for i, source in enumerate(code) if "explorer = Explorer(" in source)
-    return [nbformat.v4.new_code_cell(source) for source in ("%%capture\n" + "\n\n".join(code[:last]), code[last])]
+    return ["%%capture\n" + "\n\n".join(code[:last]), code[last]]
 
 
 def drag(page: Page, moves: int, rate: float) -> tuple[list[float], list[dict[str, float]]]:
@@ -80,7 +80,7 @@ def run(moves: int = 200, rate: float = 60, browser: Browser | None = None) -> I
 
     browser: one that runs already; without it the system's Chromium is started.
     """
-    from tests.browser.lab import MINUTE, chromium, chromium_path, jupyterlab, open_notebook, run_all
+    from tests.browser.lab import MINUTE, chromium, chromium_path, jupyterlab, open_cells
 
     path = chromium_path()
     if path is None or not find_spec("playwright"):
@@ -88,13 +88,9 @@ def run(moves: int = 200, rate: float = 60, browser: Browser | None = None) -> I
         return
     running = nullcontext(browser) if browser else chromium(path)
     with tempfile.TemporaryDirectory() as folder, jupyterlab(Path(folder)) as lab, running as browser:
-        cells = [nbformat.v4.new_markdown_cell("# Explorer"), *lesson()]
-        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab.home / "notebooks" / "moves.ipynb")
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         page.set_default_timeout(MINUTE)
-        open_notebook(page, lab.address("lab/tree/notebooks/moves.ipynb"))
-        run_all(page)
+        open_cells(page, lab, "moves", *lesson())
         page.locator(".explorer .notes").wait_for()
         page.locator(".explorer .pad").scroll_into_view_if_needed()
         time.sleep(PAUSE)

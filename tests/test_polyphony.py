@@ -193,7 +193,7 @@ def test_chains_of_a_machine_without_time_are_shared() -> None:
     drawn = nade.sample(24).reshape(12, 2, KEYS)
     nats = np.asarray(nade(drawn.reshape(24, KEYS))).reshape(12, 2)
     plan = Plan(1e-3, 1, 5)
-    batches = [x for x, _ in machines.Lessons(v, drawn, nats, np.empty((12, 0)), plan, 0, chains=5)(0)]
+    batches = [x for x, _ in machines.Lessons(v, drawn, nats, np.empty((12, 0)), plan, 0, shared=True)(0)]
     assert [x[0].tolist() for x in batches] == [[0, 1, 2, 3, 4]] * 2
     at, frames, proposed, cost, h = batches[0]
     np.testing.assert_allclose(nade(proposed), cost, rtol=1e-4)

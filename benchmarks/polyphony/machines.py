@@ -27,16 +27,16 @@ from benchmarks.polyphony.training import Clock, Plan, train
 from course_lib.architectures.boltzmann import RBM, RNNRBM, Estimate, annealed_importance
 from course_lib.architectures.nade import RNNNADE, NoteByNote, OverTime
 from course_lib.architectures.over_time import Estimated, estimated_nats
-from course_lib.music.polyphony import KEYS
+from course_lib.music.polyphony import KEYS, NoteUnigram
 
-SCORES_NEVER = 10**6
+NEVER = 10**6
 MEASURED = 6_000  # frames whose Z is estimated, at most
 CHAINS = 5_000  # whose ends stand for what an RBM draws
 
 
 def odds(sequences: Sequence[np.ndarray]) -> np.ndarray:
     """(88,): log odds of each key."""
-    p = (np.concatenate(sequences).sum(0) + 0.5) / (sum(map(len, sequences)) + 1)
+    p = NoteUnigram(sequences).p
     return np.log(p / (1 - p))
 
 
@@ -77,7 +77,7 @@ class Taught(keras.Model):
 class Lessons:
     """Batches for ``Taught``: number of each chain, a frame, one of the teacher's for it, −log q of that, and h.
 
-    Each frame has a chain of its own; without time (``chains``) frames are as good as each other, and share so many.
+    Each frame has a chain of its own; ``shared``: all batches have the same ones, for a machine without time.
     """
 
     def __init__(
@@ -88,10 +88,10 @@ class Lessons:
         h: np.ndarray,
         plan: Plan,
         seed: int,
-        chains: int = 0,
+        shared: bool = False,
     ) -> None:
         self.v, self.proposed, self.nats, self.h, self.plan, self.seed = v, proposed, nats, h, plan, seed
-        self.chains = chains
+        self.shared = shared
 
     def __call__(self, epoch: int) -> Iterator[tuple[tuple, None]]:
         rng = np.random.default_rng((self.seed, epoch))
@@ -99,7 +99,7 @@ class Lessons:
         for start in range(0, len(order) - len(order) % self.plan.batch or 1, self.plan.batch):
             at = order[start : start + self.plan.batch]
             which = rng.integers(0, self.proposed.shape[1], len(at))
-            chain = np.arange(len(at), dtype=np.int32) if self.chains else at
+            chain = np.arange(len(at), dtype=np.int32) if self.shared else at
             h = self.h[at].astype(np.float32)
             yield (chain, self.v[at], self.proposed[at, which], self.nats[at, which], h), None
 
@@ -154,9 +154,9 @@ def train_rbm(run: Run) -> Trained:
     taught_by = with_teacher(taught_by, {"seconds": clock.wall, "cpu seconds": clock.cpu})
     model, base = RBM(KEYS, 200, k=1, seed=run.seed), odds(run.data.train)
     model.b.assign(base)
-    plan = Plan(rate=5e-3, epochs=3000, batch=100, decay=1e-2, patience=SCORES_NEVER)
+    plan = Plan(rate=5e-3, epochs=3000, batch=100, decay=1e-2, patience=NEVER)
     proposed = drawn.reshape(len(v), -1, KEYS), nats.reshape(len(v), -1)
-    batches = Lessons(v, *proposed, np.empty((len(v), 0)), plan, run.seed, chains=plan.batch)
+    batches = Lessons(v, *proposed, np.empty((len(v), 0)), plan, run.seed, shared=True)
     chosen = few(run.data.valid, CHOOSING)
 
     def energy(sequences: Sequence[np.ndarray]) -> np.ndarray:
@@ -244,7 +244,7 @@ def train_rnn_rbm(run: Run) -> Trained:
     model = RNNRBM(master.rnn, RBM(KEYS, 256, k=1, seed=run.seed), 0.5)
     base = odds(run.data.train)
     model.frames.b.assign(base)
-    plan = Plan(rate=3e-3, epochs=300, batch=200, decay=1e-3, patience=SCORES_NEVER)
+    plan = Plan(rate=3e-3, epochs=300, batch=200, decay=1e-3, patience=NEVER)
     batches = Lessons(frames, proposed, nats, h, plan, run.seed)
 
     def estimated(v: np.ndarray, drawn: np.ndarray, h: np.ndarray, runs: int, steps: int, seed: int) -> Estimated:

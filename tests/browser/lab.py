@@ -107,11 +107,11 @@ def open_notebook(page: Page, address: str) -> None:
     page.locator("#jp-main-statusbar").get_by_text(re.compile(r"Python 3.* \| Idle")).wait_for()
 
 
-def open_cell(page: Page, lab: Lab, name: str, source: str) -> None:
-    """A notebook of one code cell, ``name``.ipynb, written into the Lab, opened and run."""
+def open_cells(page: Page, lab: Lab, name: str, *sources: str) -> None:
+    """A notebook of these code cells, ``name``.ipynb, written into the Lab, opened and run."""
     import nbformat
 
-    cells = [nbformat.v4.new_markdown_cell(f"# {name}"), nbformat.v4.new_code_cell(source)]
+    cells = [nbformat.v4.new_markdown_cell(f"# {name}"), *map(nbformat.v4.new_code_cell, sources)]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab.home / "notebooks" / f"{name}.ipynb")
     open_notebook(page, lab.address(f"lab/tree/notebooks/{name}.ipynb"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.lab import MINUTE, Lab, open_cell
+from tests.browser.lab import MINUTE, Lab, open_cells
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -52,7 +52,7 @@ def becomes(page: Page, name: str, state: str) -> None:
 def test_in_the_lab(browser_page: Page, lab: Lab) -> None:
     page = browser_page
     page.set_default_timeout(MINUTE)
-    open_cell(page, lab, "board", SOURCE)
+    open_cells(page, lab, "board", SOURCE)
     board = page.locator(".chord-board")
     said = board.locator(".said")
     board.locator(".said", has_text="Nothing is given").wait_for()

@@ -16,7 +16,7 @@ from nbconvert import HTMLExporter
 from benchmarks import explorer as benchmark
 from course_lib.music.files import read_bytes
 from course_lib.show.explorer import Decoder
-from tests.browser.lab import MINUTE, Lab, open_cell
+from tests.browser.lab import MINUTE, Lab, open_cells
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -109,7 +109,7 @@ def opens(page: Page, lab: Lab, source: str) -> None:
     """A notebook of one cell, which has run; its explorer is there."""
     page.set_default_timeout(MINUTE)
     page.set_viewport_size({"width": 1280, "height": 1000})
-    open_cell(page, lab, "explorer", source)
+    open_cells(page, lab, "explorer", source)
     page.locator(".explorer .notes").wait_for()
 
 
@@ -309,7 +309,7 @@ def hertz(pitch: float) -> float:
 def test_the_benchmark_of_its_latency(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     before, last = benchmark.lesson()
     assert "Explorer(" not in before.source and "explorer = Explorer(" in last.source
-    monkeypatch.setattr(benchmark, "lesson", lambda: [nbformat.v4.new_code_cell(SOURCE + "explorer")])
+    monkeypatch.setattr(benchmark, "lesson", lambda: [SOURCE + "explorer"])
     rows = list(benchmark.run(moves=10, browser=browser))
     assert all(row.samples and min(row.samples) > 0 for row in rows)
     assert [row.what for row in rows] == [

@@ -10,7 +10,7 @@ import pytest
 
 from course_lib.music.files import midi_bytes
 from course_lib.music.piece import Piece
-from tests.browser.lab import MINUTE, Lab, open_cell
+from tests.browser.lab import MINUTE, Lab, open_cells
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -57,7 +57,7 @@ def bring(page: Page, name: str, content: bytes) -> None:
 def test_in_the_lab(browser_page: Page, lab: Lab) -> None:
     page = browser_page
     page.set_default_timeout(MINUTE)
-    open_cell(page, lab, "templates", SOURCE)
+    open_cells(page, lab, "templates", SOURCE)
     said = page.locator(".said")
     said.filter(has_text="by 1.00").wait_for()
     first, drawn = sound(page), picture(page)
