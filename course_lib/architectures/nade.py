@@ -79,24 +79,52 @@ class NADE(layers.Layer):
         notes = below * ops.exp(lower - stays + ops.log_sigmoid(logits))
         return ops.concatenate([notes, ops.exp(lower[:, :1])], axis=-1)
 
-    def sample(self, frames: int, visible: np.ndarray = None, hidden: np.ndarray = None, seed: int = 0) -> np.ndarray:
-        """bool (frames, D): drawn exactly, note by note. visible, hidden: as in a call."""
+    def next_note(
+        self,
+        made: np.ndarray,
+        last: np.ndarray,
+        visible: np.ndarray | None = None,
+        hidden: np.ndarray | None = None,
+        temperature: float = 1.0,
+    ) -> np.ndarray:
+        """p of the next lower note, and of the end (index D): (frames, D + 1), rows sum to 1.
+
+        made: (frames, D), the notes so far, equally many in each row. last: int (frames,), the lowest of them, D where
+        there is none. visible, hidden: as in a call. temperature: p^(1/temperature), divided by its sum.
+        """
+        heard = ops.matmul(made, self.w) + self.c
+        logits = ops.matmul(self.activation(heard if hidden is None else heard + hidden), self.v) + self.b
+        logits = logits if visible is None else logits + visible
+        below = (np.arange(self.visible) < last[:, None]).astype(np.float32)
+        p = np.asarray(self.choices(logits, below, int(made[:1].sum())), np.float64) ** (1 / temperature)
+        return p / p.sum(axis=1, keepdims=True)
+
+    def sample(
+        self,
+        frames: int,
+        visible: np.ndarray | None = None,
+        hidden: np.ndarray | None = None,
+        seed: int | tuple | np.random.Generator = 0,
+        highest: int | None = None,
+        temperature: float = 1.0,
+    ) -> np.ndarray:
+        """bool (frames, D): drawn exactly, note by note from high to low.
+
+        visible, hidden: as in a call. seed: or a generator, which goes on. highest: the highest note of all frames, if
+        it is given (D: silence); the others are drawn below it. temperature: as in ``next_note``.
+        """
         rng = np.random.default_rng(seed)
         made = np.zeros((frames, self.visible), np.float32)
-        going, last, k = np.arange(frames), np.full(frames, self.visible), 0
-        keys = np.arange(self.visible)
+        going, last = np.arange(frames), np.full(frames, self.visible)
+        if highest is not None:
+            going = going[: frames if highest < self.visible else 0]
+            made[going, highest % self.visible], last[going] = 1, highest
         while len(going):
             moved = [None if part is None else np.asarray(part)[going] for part in (visible, hidden)]
-            heard = ops.matmul(made[going], self.w) + self.c
-            state = self.activation(heard if moved[1] is None else heard + moved[1])
-            logits = ops.matmul(state, self.v) + self.b
-            logits = logits if moved[0] is None else logits + moved[0]
-            below = (keys < last[going, None]).astype(np.float32)
-            up_to = np.cumsum(np.asarray(self.choices(logits, below, k)), axis=1)
-            chosen = (up_to <= rng.random((len(going), 1), np.float32) * up_to[:, -1:]).sum(1)
-            note = chosen < self.visible
-            going, chosen = going[note], chosen[note]
-            made[going, chosen], last[going], k = 1, chosen, k + 1
+            p = self.next_note(made[going], last[going], *moved, temperature)
+            chosen = np.minimum((p.cumsum(1) <= rng.random((len(going), 1))).sum(1), self.visible)
+            going, chosen = going[chosen < self.visible], chosen[chosen < self.visible]
+            made[going, chosen], last[going] = 1, chosen
         return made.astype(bool)
 
     def dense(self, v: object, visible: object = None, hidden: object = None) -> object:

@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 
 from course_lib.architectures.boltzmann import RNNRBM, importance_weights
-from course_lib.architectures.nade import NADE, NOTHING, RNNNADE, OverTime
+from course_lib.architectures.nade import NOTHING, RNNNADE, OverTime
 
 
 def told(sequence: np.ndarray, shift: int, semitones: int = 0) -> np.ndarray:
@@ -187,50 +187,9 @@ def improvise(
     rng = np.random.default_rng(seed)
     ear, made = Ear(model, count, shift), []
     for _ in range(steps):
-        made.append(draw_below(model.frames, *ear.expects(), rng, temperature=temperature))
+        made.append(model.frames.sample(count, *ear.expects(), rng, temperature=temperature))
         ear.hear(made[-1])
-    return np.stack(made, axis=1).astype(bool)
-
-
-def next_note(
-    nade: NADE, made: np.ndarray, last: np.ndarray, visible: np.ndarray, hidden: np.ndarray, temperature: float = 1.0
-) -> np.ndarray:
-    """p of the next lower note, and of the end (index D): (n, D + 1), rows sum to 1.
-
-    made: (n, D), the notes so far, equally many in each row. last: int (n,), the lowest of them, D where there is none.
-    temperature: p^(1/temperature), divided by its sum. Notebook: 12.
-    """
-    state = nade.activation(ops.matmul(made, nade.w) + nade.c + hidden)
-    below = (np.arange(nade.visible) < last[:, None]).astype(np.float32)
-    logits = ops.matmul(state, nade.v) + nade.b + visible
-    p = np.asarray(nade.choices(logits, below, int(made[:1].sum())), np.float64) ** (1 / temperature)
-    return p / p.sum(axis=1, keepdims=True)
-
-
-def draw_below(
-    nade: NADE,
-    visible: np.ndarray,
-    hidden: np.ndarray,
-    rng: np.random.Generator,
-    highest: int | None = None,
-    temperature: float = 1.0,
-) -> np.ndarray:
-    """float32 (n, D): frames drawn note by note from high to low, below ``highest`` where it is given (D: silence).
-
-    visible (n, …), hidden (n, H): what is added to the biases of each. Notebook: 12.
-    """
-    made = np.zeros((len(hidden), nade.visible), np.float32)
-    last = np.full(len(made), nade.visible)
-    going = np.arange(len(made))
-    if highest is not None:
-        going = going[: len(made) if highest < nade.visible else 0]
-        made[going, highest % nade.visible], last[going] = len(going) > 0, highest
-    while len(going):
-        p = next_note(nade, made[going], last[going], visible[going], hidden[going], temperature)
-        chosen = np.minimum((p.cumsum(1) <= rng.random((len(going), 1))).sum(1), nade.visible)
-        going, chosen = going[chosen < nade.visible], chosen[chosen < nade.visible]
-        made[going, chosen], last[going] = 1, chosen
-    return made
+    return np.stack(made, axis=1)
 
 
 class Completion(NamedTuple):
@@ -263,7 +222,7 @@ def complete_below(
     nothing, none = np.zeros((particles, keys), np.float32), np.full(particles, keys)
     weight, log_p = np.full(particles, 1 / particles), []
     for step, key in enumerate(highest):
-        expected = next_note(model.frames, nothing, none, *ear.expects(), temperature)[:, key]
+        expected = model.frames.next_note(nothing, none, *ear.expects(), temperature)[:, key]
         weight = weight * np.maximum(expected, 1e-300)
         log_p.append(np.log(weight.sum()))
         weight = weight / weight.sum()
@@ -273,6 +232,6 @@ def complete_below(
             made = made[which]
             ear.keep(which)
             weight = np.full(particles, 1 / particles)
-        made[:, step] = draw_below(model.frames, *ear.expects(), rng, key, temperature)
+        made[:, step] = model.frames.sample(particles, *ear.expects(), rng, key, temperature)
         ear.hear(made[:, step])
     return Completion(made[rng.choice(particles, p=weight)], np.array(log_p))

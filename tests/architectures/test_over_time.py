@@ -15,7 +15,6 @@ from course_lib.architectures.over_time import (
     Ear,
     Sequences,
     complete_below,
-    draw_below,
     estimated_nats,
     filled_up,
     frame_nats,
@@ -128,7 +127,7 @@ def test_frames_under_a_highest_note_are_drawn_from_the_conditional(frames: NADE
     p = np.exp(-np.asarray(frames(EVERY.astype(np.float32), visible[: len(EVERY)], hidden[: len(EVERY)])))
     top = np.where(EVERY.any(1), KEYS - 1 - EVERY[:, ::-1].argmax(1), KEYS)
     for highest in (None, 2, KEYS):
-        drawn = draw_below(frames, visible, hidden, np.random.default_rng(0), highest)
+        drawn = frames.sample(n, visible, hidden, highest=highest)
         share = np.bincount(drawn.astype(int) @ (1 << np.arange(KEYS)[::-1]), minlength=len(EVERY)) / n
         wanted = p * (top == highest) if highest is not None else p
         assert np.abs(share - wanted / wanted.sum()).max() < 0.015
