@@ -14,6 +14,7 @@ from keras import ops
 
 from course_lib.architectures.boltzmann import RNNRBM, importance_weights
 from course_lib.architectures.nade import NOTHING, RNNNADE, OverTime
+from course_lib.architectures.recurrent import ByLength
 
 
 def told(sequence: np.ndarray, shift: int, semitones: int = 0) -> np.ndarray:
@@ -37,7 +38,7 @@ def filled_up(sequences: Sequence[np.ndarray]) -> np.ndarray:
     return result
 
 
-class Sequences(keras.utils.PyDataset):
+class Sequences(ByLength):
     """Batches of sequences of about one length, filled up with NOTHING, each epoch transposed anew.
 
     sequences: 0/1 (steps, D) each, with ``shift`` keys free at both ends. batch: sequences. seed: of order and moves.
@@ -56,32 +57,20 @@ class Sequences(keras.utils.PyDataset):
         seed: int = 0,
         **kwargs: object,
     ) -> None:
-        super().__init__(**kwargs)
-        self.sequences, self.batch, self.shift, self.fixed = list(sequences), batch, shift, fixed
+        self.batch, self.shift, self.fixed = batch, shift, fixed
         used = np.flatnonzero(np.any([s.any(0) for s in sequences], axis=0))
         if not fixed and len(used) and min(used[0], sequences[0].shape[1] - 1 - used[-1]) < shift:
             raise ValueError(f"notes are at {used[0]}..{used[-1]}: shift {shift} moves some off the keys. Lower it.")
-        self.lengths = np.array([len(s) for s in sequences])
-        self.random = np.random.default_rng(seed)
-        self.on_epoch_end()
+        super().__init__(sequences, (0.8, 1.25), seed, **kwargs)
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Sequences, and the length of the longest."""
-        return len(self.lengths), int(self.lengths.max())
+    def cut(self, order: np.ndarray) -> list[np.ndarray]:
+        return np.split(order, range(self.batch, len(order), self.batch))
 
     def on_epoch_end(self) -> None:
         """Draws other batches and other moves."""
         n = len(self.lengths)
         self.moves = np.zeros(n, int) if self.fixed else self.random.integers(-self.shift, self.shift + 1, n)
-        order = np.argsort(self.lengths * self.random.uniform(0.8, 1.25, n), kind="stable")
-        parts = [order[start : start + self.batch] for start in range(0, n, self.batch)]
-        # Keras learns from the first two batches that the length varies: the shortest and the longest.
-        mixed = [*dict.fromkeys([0, len(parts) - 1, *self.random.permutation(len(parts)).tolist()])]
-        self.parts = [parts[i] for i in mixed]
-
-    def __len__(self) -> int:
-        return len(self.parts)
+        super().on_epoch_end()
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         x = filled_up([told(self.sequences[i], self.shift, int(self.moves[i])) for i in self.parts[index]])

@@ -55,7 +55,41 @@ def recurrent(symbols: int, cells: Sequence[layers.Layer], dropout: float = 0.0)
     return keras.Model(numbers, layers.Dense(symbols)(x))
 
 
-class Batches(keras.utils.PyDataset):
+class ByLength(keras.utils.PyDataset):
+    """Batches of sequences of about one length, other ones each epoch.
+
+    sequences: of any lengths. noise: (low, high), by what a length is multiplied, so that neighbours mix. seed: of it.
+    A subclass cuts the sequences, sorted by length, into ``cut``'s parts, and makes a batch of ``self.parts[index]``.
+    """
+
+    def __init__(self, sequences: Sequence, noise: tuple[float, float], seed: int, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.sequences, self.noise, self.random = list(sequences), noise, np.random.default_rng(seed)
+        self.lengths = np.array([len(s) for s in sequences])
+        self.on_epoch_end()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Sequences, and the length of the longest."""
+        return len(self.lengths), int(self.lengths.max())
+
+    def cut(self, order: np.ndarray) -> list[np.ndarray]:
+        """Indices of sequences, from short to long, in parts: one for each batch."""
+        raise NotImplementedError
+
+    def on_epoch_end(self) -> None:
+        """Draws other batches."""
+        order = np.argsort(self.lengths * self.random.uniform(*self.noise, len(self.lengths)), kind="stable")
+        parts = self.cut(order)
+        # Keras learns from the first two batches that the length varies: the shortest and the longest.
+        mixed = [*dict.fromkeys([0, len(parts) - 1, *self.random.permutation(len(parts)).tolist()])]
+        self.parts = [parts[i] for i in mixed]
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+
+class Batches(ByLength):
     """Sequences of about the same length together, so that little padding is computed: x is the sequence without its
     last number, y the same without its first.
 
@@ -67,35 +101,18 @@ class Batches(keras.utils.PyDataset):
     """
 
     def __init__(self, sequences: Sequence[np.ndarray], numbers: int = 5000, seed: int = 0, **kwargs: object) -> None:
-        super().__init__(**kwargs)
-        short = min(map(len, sequences))
-        if short < 2:
-            raise ValueError(f"a sequence of {short} numbers; it needs two at least: what is given and what is asked.")
-        self.sequences = list(sequences)
-        self.lengths = np.array([len(s) for s in sequences])
+        lengths = [len(s) for s in sequences]
+        if min(lengths) < 2:
+            raise ValueError(
+                f"a sequence of {min(lengths)} numbers; it needs two at least: what is given and what is asked."
+            )
         # No part is empty if it has room for the longest sequence.
-        self.count = max(1, self.lengths.sum() // max(numbers, self.lengths.max()))
-        self.random = np.random.default_rng(seed)
-        self.on_epoch_end()
+        self.count = max(1, sum(lengths) // max(numbers, *lengths))
+        super().__init__(sequences, (0.9, 1.1), seed, **kwargs)
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Sequences, and the length of the longest."""
-        return len(self.lengths), int(self.lengths.max())
-
-    def on_epoch_end(self) -> None:
-        """Draws other batches, as many as before."""
-        # Noise on the lengths mixes neighbours.
-        order = np.argsort(self.lengths * self.random.uniform(0.9, 1.1, len(self.lengths)), kind="stable")
-        upto = np.cumsum(self.lengths[order]) * self.count
-        part = (upto - 1) // self.lengths.sum()
-        parts = np.split(order, np.flatnonzero(np.diff(part)) + 1)
-        # Keras learns from the first two batches that the length varies: the shortest and the longest.
-        mixed = [*dict.fromkeys([0, len(parts) - 1, *self.random.permutation(len(parts)).tolist()])]
-        self.parts = [parts[i] for i in mixed]
-
-    def __len__(self) -> int:
-        return len(self.parts)
+    def cut(self, order: np.ndarray) -> list[np.ndarray]:
+        part = (np.cumsum(self.lengths[order]) * self.count - 1) // self.lengths.sum()
+        return np.split(order, np.flatnonzero(np.diff(part)) + 1)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         batch = padded([self.sequences[i] for i in self.parts[index]])
