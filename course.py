@@ -266,7 +266,7 @@ def lab(arguments: argparse.Namespace, others: list[str]) -> NoReturn:
         "--ServerApp.websocket_ping_timeout=30000",  # its default is longer than the interval, and warns of it
         "--LabApp.log_level=WARN",
         f"--ServerApp.root_dir={ROOT}",
-        "--ServerApp.kernel_websocket_connection_class=course_lib.lab.PromptConnection",
+        "--ServerApp.kernel_websocket_connection_class=course_lib.commands.lab.PromptConnection",
         "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb",
         *(["--no-browser"] if arguments.no_browser else []),
         *([f"--port={arguments.port}"] if arguments.port else []),
@@ -303,14 +303,14 @@ def run(arguments: argparse.Namespace, others: list[str]) -> NoReturn:
         raise Stop(f"There is no notebook {number}. There are: {there or 'none'}.")
     if arguments.full:
         os.environ["COURSE_PROFILE"] = "full"
-    hand_over(inside("-m", "course_lib.headless", str(found[0]), str(ROOT / "results" / number)))
+    hand_over(inside("-m", "course_lib.commands.run", str(found[0]), str(ROOT / "results" / number)))
 
 
 def doctor(arguments: argparse.Namespace, others: list[str]) -> NoReturn:
     """Says what works and what to do about the rest."""
     if python_version([str(PYTHON)]) not in SUPPORTED or not read_stamp().get("done"):
         raise Stop(f"TO DO  set-up: .venv is missing, broken or half made; {COMMAND} lab completes it")
-    hand_over(inside("-m", "course_lib.doctor"))
+    hand_over(inside("-m", "course_lib.commands.doctor"))
 
 
 def notebooks() -> list[Path]:

@@ -43,7 +43,8 @@ def trainer(peer: str, dropout: float = DROPOUT) -> Callable[[np.ndarray, np.nda
         return LanguageModel(first_weights(), RATE, DECAY, dropout).step
     import keras
 
-    from course_lib.architectures.recurrent import TokenCrossEntropy, recurrent
+    from course_lib.architectures.losses import TokenCrossEntropy
+    from course_lib.architectures.recurrent import recurrent
 
     model = recurrent(SYMBOLS, [keras.layers.LSTMCell(UNITS), keras.layers.LSTMCell(UNITS)], dropout)
     model.set_weights(first_weights())

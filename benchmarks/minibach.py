@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks._measure import SLOWING, Row, in_turn, own_process, ratios
 from course_lib.music.datasets import chorales, windows
-from course_lib.music.encodings import MINIBACH_RANGES, OneHot
+from course_lib.music.encodings.voices import MINIBACH_RANGES, OneHot
 
 QUICK = {"repeats": 3}
 BATCH = 32

@@ -21,7 +21,7 @@ PEERS = ("this library", "NumPy", "PyTorch")
 @cache
 def data(frames: int) -> np.ndarray:
     """float32 (frames, 88): the first frames of the course's chorales, quarter by quarter."""
-    from course_lib.music.polyphony import chorale_frames
+    from course_lib.music.datasets import chorale_frames
 
     return np.concatenate(chorale_frames().train)[:frames].astype(np.float32)
 

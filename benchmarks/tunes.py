@@ -23,12 +23,14 @@ def prepare(symbols: int) -> None:
     """The lesson's model, as it begins, and both ways to use it, compiled."""
     import keras
 
-    from course_lib.architectures.recurrent import END, Generator, recurrent
+    from course_lib.architectures.decoding import Sampler
+    from course_lib.architectures.recurrent import recurrent
+    from course_lib.symbols import END
 
     keras.utils.set_random_seed(0)
     model = recurrent(symbols, [keras.layers.LSTMCell(UNITS), keras.layers.LSTMCell(UNITS)])
     model.layers[-1].bias.assign(-100.0 * (np.arange(symbols) == END))  # no tune ends early
-    _made.update(model=model, generator=Generator(model))
+    _made.update(model=model, generator=Sampler(model))
     loop(1), calls(1)
 
 

@@ -19,11 +19,20 @@ import keras
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
 PRETRAINED = ROOT / "pretrained"
+
+
 CHECKPOINTS = ROOT / "checkpoints"
+
+
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
 
+
 History = dict[str, list[float]]
+
+
 Watch = Callable[[History, int, int, float], None]
 """Called after each epoch with the history so far, epochs done, epochs planned, seconds left."""
 

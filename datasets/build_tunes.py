@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from course_lib.music.abc_tokens import (
+from course_lib.music.encodings.abc_tokens import (
     STEPS_PER_QUARTER,
     NotATune,
     abc_to_tokens,

@@ -22,7 +22,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from course_lib import doctor, headless
+from course_lib.commands import doctor, run
 
 ROOT = Path(__file__).parent.parent
 FILES = ("course.py", "requirements.txt", "requirements-gpu.txt", "requirements-test.txt", "constraints.txt")
@@ -344,7 +344,7 @@ def test_lab_opens_the_first_notebook(course: ModuleType, handed: list) -> None:
     assert {"--no-browser", "--port=8899", "--ServerApp.token=abc", f"--ServerApp.root_dir={course.ROOT}"} <= set(
         command
     )
-    assert "--ServerApp.kernel_websocket_connection_class=course_lib.lab.PromptConnection" in command
+    assert "--ServerApp.kernel_websocket_connection_class=course_lib.commands.lab.PromptConnection" in command
 
 
 def test_test_passes_its_arguments_on(course: ModuleType, handed: list) -> None:
@@ -360,7 +360,7 @@ def test_run_finds_the_notebook_by_its_number(
     (course.ROOT / "notebooks" / "02_feedforward.ipynb").touch()
     monkeypatch.setenv("COURSE_PROFILE", "quick")
     course.main(["run", "2", "--full"])
-    assert handed[0][1:3] == ["-m", "course_lib.headless"]
+    assert handed[0][1:3] == ["-m", "course_lib.commands.run"]
     assert [Path(path).name for path in handed[0][3:]] == ["02_feedforward.ipynb", "02"]
     assert os.environ["COURSE_PROFILE"] == "full"
     assert course.main(["run", "7"]) == 1
@@ -437,7 +437,7 @@ def test_run_shows_progress_and_says_where_the_results_lie(tmp_path: Path, capfd
     notebook = write_notebook(
         tmp_path / "notebooks" / "02_a.ipynb", "# A title", "import course_lib", save, "## Next", "x * 2"
     )
-    assert headless.main(str(notebook), str(results)) == 0
+    assert run.main(str(notebook), str(results)) == 0
     said = capfd.readouterr().out
     assert re.findall(r"^\[(\d/\d)\] (A title|Next) +\d+\.\d s$", said, re.MULTILINE) == [
         ("1/3", "A title"),
@@ -452,7 +452,7 @@ def test_run_shows_progress_and_says_where_the_results_lie(tmp_path: Path, capfd
 
 def test_a_failing_cell_ends_the_run_with_its_error(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
     notebook = write_notebook(tmp_path / "02_b.ipynb", "a = 1", "raise ValueError('pitch 200')", "print('never')")
-    assert headless.main(str(notebook), str(tmp_path / "results")) == 1
+    assert run.main(str(notebook), str(tmp_path / "results")) == 1
     said = capfd.readouterr().out
     assert "ValueError: pitch 200" in said and "never" not in said and "\x1b" not in said
     executed = nbformat.read(tmp_path / "results" / "02_b.ipynb", as_version=4)
@@ -463,7 +463,7 @@ def test_a_failing_cell_ends_the_run_with_its_error(tmp_path: Path, capfd: pytes
 def test_a_stopped_run_leaves_no_python_behind(tmp_path: Path) -> None:
     cell = "import os, time; open('pid', 'w').write(str(os.getpid())); os.rename('pid', 'pid.txt'); time.sleep(600)"
     notebook = write_notebook(tmp_path / "02_d.ipynb", cell)
-    command = [sys.executable, "-m", "course_lib.headless", str(notebook), str(tmp_path / "results")]
+    command = [sys.executable, "-m", "course_lib.commands.run", str(notebook), str(tmp_path / "results")]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         while not (tmp_path / "pid.txt").exists():
             assert process.poll() is None
@@ -475,8 +475,8 @@ def test_a_stopped_run_leaves_no_python_behind(tmp_path: Path) -> None:
 
 
 def test_short_keeps_the_end_of_a_traceback() -> None:
-    assert headless.short("\x1b[31ma\x1b[0m\nb\nc", keep=2) == "...\nb\nc"
-    assert headless.short("a\nb", keep=2) == "a\nb"
+    assert run.short("\x1b[31ma\x1b[0m\nb\nc", keep=2) == "...\nb\nc"
+    assert run.short("a\nb", keep=2) == "a\nb"
 
 
 # ---------------------------------------------------------------- doctor
@@ -583,6 +583,6 @@ def test_what_libraries_write_past_python_stays_out_of_notebooks(
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     code = "import os, sys\nos.write(2, b'noise\\n')\nprint('a warning', file=sys.stderr)"
     notebook = write_notebook(tmp_path / "02_c.ipynb", code)
-    assert headless.execute(notebook, tmp_path / "out" / "02_c.ipynb") == 0
+    assert run.execute(notebook, tmp_path / "out" / "02_c.ipynb") == 0
     (output,) = nbformat.read(tmp_path / "out" / "02_c.ipynb", as_version=4).cells[0].outputs
     assert output.text == "a warning\n"

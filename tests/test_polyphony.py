@@ -12,10 +12,12 @@ from scipy.io import savemat
 from benchmarks.polyphony import machines, networks, program, training
 from benchmarks.polyphony.published import published, set_name
 from benchmarks.polyphony.training import Frames, Plan, Windows, by_length, train
+from course_lib.architectures.batches import NO_FRAME, padded_frames, with_transposition
 from course_lib.architectures.boltzmann import RBM
-from course_lib.architectures.nade import NADE, NOTHING, RNNNADE, Independent, NoteByNote, OverTime
-from course_lib.architectures.over_time import filled_up, told
-from course_lib.music.polyphony import KEYS, PolyphonySet
+from course_lib.architectures.nade import NADE, Independent, NoteByNote
+from course_lib.architectures.over_time import RNNNADE, OverTime
+from course_lib.music.datasets import PolyphonySet
+from course_lib.music.encodings.frames import KEYS
 
 PLAN = Plan(rate=1e-2, epochs=4, batch=3, shift=2, window=8)
 
@@ -134,13 +136,13 @@ def test_windows_ask_for_every_frame_once() -> None:
     for epoch in range(3):
         asked = 0
         for x, weights in windows(epoch):
-            real = x[..., 0] != NOTHING
+            real = x[..., 0] != NO_FRAME
             asked += int((weights * real).sum())
             assert x.shape[2] == KEYS + 5 and (x[real][:, KEYS:].sum(1) == 1).all()
             # Semitones told are semitones moved: moved back, all keys are where they were.
             for row in x:
                 moved = int(row[0, KEYS:].argmax()) - PLAN.shift
-                keys = np.flatnonzero((row[row[:, 0] != NOTHING, :KEYS] > 0).any(0)) - moved
+                keys = np.flatnonzero((row[row[:, 0] != NO_FRAME, :KEYS] > 0).any(0)) - moved
                 assert keys.min() >= 40 and keys.max() < 60
         assert asked == 56
     first, again = (next(iter(windows(1)))[0] for _ in range(2))
@@ -153,7 +155,7 @@ def test_windows_hear_what_came_before_them() -> None:
     ((x, weights),) = windows(0)
     assert (weights.sum(1) < x.shape[1]).sum() >= 1
     for row, weight in zip(x, weights, strict=True):
-        real = row[row[:, 0] != NOTHING]
+        real = row[row[:, 0] != NO_FRAME]
         heard = int((weight == 0).sum())
         assert heard in (0, Windows.before)
         starts = [s for s in range(101 - len(real)) if (sequence[0][s : s + len(real)] == real).all()]
@@ -288,13 +290,13 @@ def test_evaluation_is_the_same_in_any_batches(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(networks, "AT_ONCE", 7)
     for one, nats in zip(sequences, together, strict=True):
         np.testing.assert_allclose(networks.exact(networks.Past(model), [one], PLAN)[0], nats, atol=1e-4)
-        direct = np.asarray(model(filled_up([told(one, PLAN.shift)])))[0]
+        direct = np.asarray(model(padded_frames([with_transposition(one, PLAN.shift)])))[0]
         np.testing.assert_allclose(direct, nats, atol=1e-4)
 
 
 def test_proposals_for_some_frames_are_those_frames() -> None:
     model, given = network(), songs(4, 9, 3)
-    model(filled_up([told(song, PLAN.shift) for song in given]))
+    model(padded_frames([with_transposition(song, PLAN.shift) for song in given]))
     listener, v = networks.Past(model), np.concatenate(given)
     drawn, nats, h = machines.proposals(listener, given, PLAN, 3, 0)
     assert drawn.shape == (16, 3, KEYS) and nats.shape == (16, 3) and len(h) == len(v)

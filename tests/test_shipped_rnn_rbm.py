@@ -10,19 +10,23 @@ import numpy as np
 import pytest
 from keras import layers
 
-from course_lib.architectures.boltzmann import RBM, RNNRBM
-from course_lib.architectures.nade import NADE, RNNNADE, Independent, NoteByNote, OverTime
+from course_lib.architectures.batches import with_transposition
+from course_lib.architectures.boltzmann import RBM
+from course_lib.architectures.nade import NADE, Independent, NoteByNote
 from course_lib.architectures.over_time import (
+    RNNNADE,
+    RNNRBM,
+    OverTime,
     complete_below,
     estimated_nats,
     frame_nats,
     improvise,
     improvise_chain,
     known_before,
-    told,
 )
-from course_lib.music.pitch_sets import pitch_sets, set_kinds
-from course_lib.music.polyphony import KEYS, NoteUnigram, chorale_frames, mean_nats
+from course_lib.music.baselines.frames import NoteUnigram, mean_nats
+from course_lib.music.datasets import chorale_frames
+from course_lib.music.encodings.frames import KEYS, pitch_sets, set_kinds
 from course_lib.training import PRETRAINED, ROOT, load_pretrained
 
 
@@ -48,7 +52,7 @@ def shipped(name: str) -> tuple[OverTime, int]:
     """A network and the semitones that it is told of."""
     build, shift = MODELS[name]
     model = build()
-    model(told(chorale_frames().test[0], shift)[None])
+    model(with_transposition(chorale_frames().test[0], shift)[None])
     load_pretrained(model, name)
     return model, shift
 

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from keras import layers
 
-from course_lib.architectures.recurrent import PAD, padded, rnn_encoder
+from course_lib.architectures.batches import padded
+from course_lib.architectures.decoding import Writer
+from course_lib.architectures.losses import SequenceCrossEntropy
+from course_lib.architectures.recurrent import rnn_encoder, taught_decoder
 from course_lib.architectures.variational import ELBO, VAE
-from course_lib.architectures.vrae import SequenceCrossEntropy, Writer, taught_decoder
-from course_lib.music.datasets import celtic_tunes
-from course_lib.music.tune_form import complete_bars, parses
-from course_lib.music.tune_phrases import phrases
+from course_lib.music.datasets import celtic_tunes, tune_phrases
+from course_lib.music.measures.tunes import complete_bars, parses
+from course_lib.symbols import PAD
 from course_lib.training import load_pretrained
 
 CODE, UNITS, LONGEST = 32, 160, 48
@@ -30,7 +32,7 @@ def model_of(name: str) -> VAE:
 @pytest.fixture(scope="module")
 def test_phrases() -> np.ndarray:
     data = celtic_tunes()
-    some = list(dict.fromkeys(p.tokens for tune in data.test for p in phrases(tune, longest=LONGEST)))[::4]
+    some = list(dict.fromkeys(p.tokens for tune in data.test for p in tune_phrases(tune, longest=LONGEST)))[::4]
     return padded([data.vocabulary.encode(tokens) for tokens in some], LONGEST + 2)[:, 1:]
 
 

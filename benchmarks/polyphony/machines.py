@@ -24,10 +24,12 @@ from benchmarks.polyphony.networks import (
     rnn,
 )
 from benchmarks.polyphony.training import Clock, Plan, train
-from course_lib.architectures.boltzmann import RBM, RNNRBM, Estimate, annealed_importance
-from course_lib.architectures.nade import RNNNADE, NoteByNote, OverTime
-from course_lib.architectures.over_time import Estimated, estimated_nats
-from course_lib.music.polyphony import KEYS, NoteUnigram
+from course_lib.architectures.boltzmann import RBM
+from course_lib.architectures.nade import NoteByNote
+from course_lib.architectures.over_time import RNNNADE, RNNRBM, Estimated, OverTime, estimated_nats
+from course_lib.architectures.partition import Estimate, annealed_importance
+from course_lib.music.baselines.frames import NoteUnigram
+from course_lib.music.encodings.frames import KEYS
 
 NEVER = 10**6
 MEASURED = 6_000  # frames whose Z is estimated, at most

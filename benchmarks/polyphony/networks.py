@@ -11,9 +11,11 @@ import numpy as np
 from keras import layers, ops
 
 from benchmarks.polyphony.training import Frames, Plan, Windows, by_length, everything, train
-from course_lib.architectures.nade import NADE, RNNNADE, Independent, NoteByNote, OverTime
-from course_lib.architectures.over_time import filled_up, told
-from course_lib.music.polyphony import KEYS, PolyphonySet
+from course_lib.architectures.batches import padded_frames, with_transposition
+from course_lib.architectures.nade import NADE, Independent, NoteByNote
+from course_lib.architectures.over_time import RNNNADE, OverTime
+from course_lib.music.datasets import PolyphonySet
+from course_lib.music.encodings.frames import KEYS
 
 CHOOSING = 12_000  # frames of the validation part that are asked while training
 AT_ONCE = 4_000  # frames whose readout is computed at once
@@ -77,7 +79,7 @@ class Past(keras.Model):
 def past(listener: Past, sequences: Sequence[np.ndarray], plan: Plan) -> Iterator[tuple[int, np.ndarray]]:
     """Index of a sequence, and what the RNN knows before each of its frames, (steps, units)."""
     for part in by_length(sequences, 16_000):
-        h = listener.predict_on_batch(filled_up([told(sequences[i], plan.shift) for i in part]))
+        h = listener.predict_on_batch(padded_frames([with_transposition(sequences[i], plan.shift) for i in part]))
         for i, row in zip(part, h, strict=True):
             yield i, row[: len(sequences[i])]
 

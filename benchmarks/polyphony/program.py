@@ -15,20 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks._measure import ROOT, busy, machine
+from benchmarks.polyphony.data import read_mat
 from benchmarks.polyphony.published import published, set_name
 from benchmarks.polyphony.training import Clock
+from course_lib.music.baselines.frames import ChordHistogram, NoteNgram, NoteUnigram, mean_nats
+from course_lib.music.datasets import PARTS, PolyphonySet, chorale_frames
+from course_lib.music.encodings.frames import KEYS
 from course_lib.music.piece import MusicError
-from course_lib.music.polyphony import (
-    KEYS,
-    PARTS,
-    ChordHistogram,
-    NoteNgram,
-    NoteUnigram,
-    PolyphonySet,
-    chorale_frames,
-    mean_nats,
-    read_mat,
-)
 
 PARTS_USED = ("boltzmann", "nade", "over_time")
 CODE = ("benchmarks/polyphony", *(f"course_lib/architectures/{part}.py" for part in PARTS_USED))

@@ -6,7 +6,7 @@ Hessian-free optimisation, the better of the two they print.
 
 from __future__ import annotations
 
-from course_lib.music.polyphony import PolyphonySet
+from course_lib.music.datasets import PolyphonySet
 
 SETS = {
     (87, 75_911): "Piano-midi.de",

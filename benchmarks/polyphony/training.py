@@ -12,8 +12,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from course_lib.architectures.over_time import filled_up, told
-from course_lib.music.polyphony import KEYS
+from course_lib.architectures.batches import padded_frames, with_transposition
+from course_lib.music.encodings.frames import KEYS
 
 SAVED_EVERY = 15.0  # seconds
 SCORES = 40  # times in a training that the validation part is asked
@@ -85,9 +85,9 @@ class Windows:
         for b in rng.permutation(len(batches)):
             chosen = [parts[p] for p in batches[b]]
             heard = [min(start, self.before) for _, start, _, _ in chosen]
-            x = filled_up(
+            x = padded_frames(
                 [
-                    told(self.sequences[i][start - h : end], self.plan.shift, n)
+                    with_transposition(self.sequences[i][start - h : end], self.plan.shift, n)
                     for (i, start, end, n), h in zip(chosen, heard, strict=True)
                 ]
             )

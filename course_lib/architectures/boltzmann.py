@@ -7,16 +7,12 @@ computes it where it can be computed, ``annealed_importance`` estimates it, with
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import keras
 import numpy as np
-from keras import layers, ops
+from keras import ops
 
-from course_lib.architectures.nade import OverTime
-
-EXACT = 20
-"""Units of the smaller side up to which Z is summed: 2²⁰ terms."""
+from course_lib.architectures.partition import every_frame
 
 
 class Dice:
@@ -132,129 +128,6 @@ class RBM(keras.Model):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def log_partition(w: np.ndarray, b: np.ndarray, c: np.ndarray) -> float:
-    """log Z of the RBM with W (D, H), b (D,), c (H,), exact: a sum over all states of the smaller side.
-
-    log Z = log Σ_h exp(h·c + Σ_i log(1 + exp(b_i + W_i·h))), or the same with the sides exchanged.
-    Raises ValueError when both sides have more than 20 units. Notebook: 06.
-    """
-    if min(w.shape) > EXACT:
-        raise ValueError(f"{w.shape[0]} × {w.shape[1]} units: 2^{min(w.shape)} terms. Use annealed_importance.")
-    if w.shape[0] < w.shape[1]:
-        w, b, c = w.T, c, b
-    bits = np.arange(len(c))
-    total = -np.inf
-    for start in range(0, 1 << len(c), 1 << 14):
-        states = np.arange(start, min(start + (1 << 14), 1 << len(c)))[:, None] >> bits & 1
-        exponents = states @ c + np.logaddexp(0, states @ w.T + b).sum(1)
-        total = np.logaddexp(total, np.logaddexp.reduce(exponents))
-    return float(total)
-
-
-class Estimate(NamedTuple):
-    """A number that was estimated, and the 95 % interval around it."""
-
-    value: float
-    low: float
-    high: float
-
-
-def importance_weights(
-    w: np.ndarray,
-    b: np.ndarray,
-    c: np.ndarray,
-    base: np.ndarray,
-    steps: int = 1000,
-    seed: int = 0,
-) -> np.ndarray:
-    """float64 (runs,): log weights of annealed importance sampling, whose mean exp is Z, each run by itself.
-
-    w: (D, H). b, c: (D,) and (H,), or one for each run, (runs, D) and (runs, H). base: (runs, D), the biases of the
-    machine without weights at which each run begins; the nearer its frames are to p, the less the weights vary.
-
-    Temperature β rises from 0 to 1 in ``steps`` steps over p_β(v) ∝ exp(v·((1 − β) base + β b)) Π_j (1 +
-    exp(c_j + β v·W_j)): before each Gibbs step, the run gains log p_β(v) − log p_β′(v). At β = 0 Z is known.
-    Source: Neal (2001); Salakhutdinov & Murray, ICML (2008). Notebook: 06.
-    """
-    rng = np.random.default_rng(seed)
-    w, b, c, base = (np.asarray(part, np.float32) for part in (w, b, c, base))
-    w_t, rise = np.ascontiguousarray(w.T), b - base
-    runs = len(base)
-
-    def softplus(x: np.ndarray) -> np.ndarray:
-        return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
-
-    def chosen(logits: np.ndarray) -> np.ndarray:
-        return (rng.random(logits.shape, np.float32) * (1 + np.exp(-logits)) < 1).astype(np.float32)
-
-    with np.errstate(over="ignore"):
-        log_w = np.logaddexp(0, base.astype(np.float64)).sum(1) + np.logaddexp(0, c.astype(np.float64)).sum(-1)
-        log_w = np.broadcast_to(log_w, runs).copy()
-        v = chosen(base)
-        before = 0.0
-        for beta in np.linspace(0, 1, steps + 1)[1:].astype(np.float32):
-            heard = v @ w
-            hot = c + beta * heard
-            gain = (beta - before) * (v * rise).sum(1)
-            log_w += gain + (softplus(hot) - softplus(c + np.float32(before) * heard)).sum(1)
-            if beta < 1:
-                v = chosen(base + beta * rise + beta * (chosen(hot) @ w_t))
-            before = beta
-    return log_w
-
-
-def annealed_importance(
-    w: np.ndarray,
-    b: np.ndarray,
-    c: np.ndarray,
-    base: np.ndarray | None = None,
-    runs: int = 200,
-    steps: int = 1000,
-    seed: int = 0,
-) -> Estimate:
-    """log Z of an RBM, estimated with ``runs`` runs of annealed importance sampling, with its 95 % interval.
-
-    base: (D,), biases of the machine at which they begin (default: b); the log odds of the training frames are good.
-    The interval is 2.58 standard errors of the mean weight to both sides: were the weights normal, that would hold
-    99 % of the time, but they are skewed. Where few weights carry the sum it is too narrow: raise ``steps``.
-    Raises ValueError for fewer than two runs. Notebook: 06.
-    """
-    if runs < 2:
-        raise ValueError(f"runs is {runs}; an interval needs two at least. Use 100 or more.")
-    base = np.broadcast_to(b if base is None else base, (runs, len(b)))
-    log_w = importance_weights(w, b, c, base, steps, seed)
-    top = log_w.max()
-    weights = np.exp(log_w - top)
-    mean, error = weights.mean(), 2.58 * weights.std(ddof=1) / np.sqrt(runs)
-    low = max(mean - error, weights.max() / runs)  # the sum is at least its greatest part
-    return Estimate(*(float(top + np.log(x)) for x in (mean, min(low, mean), mean + error)))
-
-
-@keras.saving.register_keras_serializable("course")
-class RNNRBM(OverTime):
-    """RNN-RBM: composition of an RNN, along time, and an RBM, across the keys of a frame.
-
-    rnn: (batch, steps, D) → (batch, steps, units), seeing only the past. rbm: an ``RBM`` of D keys; its k counts.
-
-        h_t = rnn(v_1 … v_{t−1}),   b_t = b + B h_t,   c_t = c + C h_t,   p(v_t | v_1 … v_{t−1}) = rbm with b_t, c_t
-
-    ``model(v)``: frames (batch, steps, D), filled up with NOTHING → F of each, (batch, steps), 0 for what fills.
-    The loss is F(v) − F(v′) as in ``RBM``. The likelihood needs Z_t for each frame: ``log_likelihood``.
-    Source: Boulanger-Lewandowski, Bengio & Vincent, arXiv:1206.6392. Notebook: 12.
-    """
-
-    def __init__(self, rnn: keras.Model | layers.Layer, rbm: RBM, dropout: float = 0.0, **kwargs: object) -> None:
-        super().__init__(rnn, rbm, (rbm.visible, rbm.hidden), dropout, **kwargs)
-
-    def frame_nats(self, v: object, visible: object, hidden: object, training: bool | None) -> object:
-        """F(v), and in training F(v) − F(v′)."""
-        energy = self.frames(v, visible, hidden)
-        if not training:
-            return energy
-        end = ops.stop_gradient(self.frames.gibbs(v, self.frames.k, visible, hidden))
-        return energy - self.frames(end, visible, hidden)
-
-
 @keras.saving.register_keras_serializable("course")
 class ConvolutionalRBM(keras.Model):
     """C-RBM: Convolutional(RBM), one small machine that slides along time; features of all places add up.
@@ -368,3 +241,50 @@ class ConvolutionalRBM(keras.Model):
     def get_config(self) -> dict:
         names = ("visible", "hidden", "width", "choices", "k", "persistent", "restart", "length", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+class ExactRBM(RBM):
+    """An RBM that is trained without a chain: its loss is −log p(v) itself, Z summed over all frames.
+
+    Possible for at most 20 visible units, and pleasant for 12: 4,096 energies a step. It shows what contrastive
+    divergence aims at. Arguments as ``RBM``; k and persistent are not used. Notebook: 06.
+    """
+
+    def compute_loss(
+        self,
+        x: object = None,
+        y: object = None,
+        y_pred: object = None,
+        sample_weight: object = None,
+        training: bool = True,
+    ) -> object:
+        return ops.mean(y_pred) + ops.logsumexp(-self(every_frame(self.visible)))
+
+
+def cooled(rbm: RBM, temperature: float) -> RBM:
+    """A machine whose energies are those of ``rbm`` divided by ``temperature``: below 1 it dares less, above 1 more.
+
+    E(v, h) = −v·b − h·c − v W h is linear in W, b and c, so these are divided. Raises ValueError unless it is > 0.
+    Notebook: 06.
+    """
+    if not temperature > 0:
+        raise ValueError(f"temperature is {temperature}; it must be above 0. Use 0.3 to 3.")
+    other = RBM(rbm.visible, rbm.hidden, seed=rbm.seed)
+    for weight, old in zip((other.w, other.b, other.c), (rbm.w, rbm.b, rbm.c), strict=True):
+        weight.assign(old / temperature)
+    return other
+
+
+def clamped_gibbs(rbm: RBM, v: object, free: object, steps: int) -> object:
+    """A Gibbs chain that changes only free units: from v (batch, D), free bool (batch, D) or (D,), → (batch, D).
+
+    After each step the other units are put back. What the chain draws in the end is p(free units | the others).
+    Source: Hinton, Neural Computation 14 (2002). Notebook: 06.
+    """
+    v, start = ops.cast(v, "float32"), ops.cast(v, "float32")
+    for _ in range(steps):
+        v = ops.where(free, rbm.gibbs(v, 1), start)
+    return v
+
+
+keras.saving.register_keras_serializable("course")(ExactRBM)

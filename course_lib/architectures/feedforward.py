@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import keras
-from keras import layers, ops
+from keras import layers
 
 
 def minibach(
@@ -42,35 +40,3 @@ def harmoniser(inputs: int, outputs: int, width: int = 512, depth: int = 2, drop
         layer for _ in range(depth) for layer in (layers.Dense(width, activation="relu"), layers.Dropout(dropout))
     ]
     return keras.Sequential([keras.Input((inputs,)), layers.Dropout(dropout / 5), *hidden, layers.Dense(outputs)])
-
-
-class VoiceCrossEntropy(keras.losses.Loss):
-    """One softmax for each voice: exactly one of its symbols is right, where sigmoids allow any number.
-
-    sizes: number of symbols of each voice; together they fill the last axis of the logits.
-
-    Targets are one-hot, shaped like the logits (..., time_steps · sum(sizes)), or indices (..., len(sizes)) in
-    which −1 is not counted. −Σ_voices log softmax(logits of the voice)[target], in nats a time step.
-    Notebook: 02.
-    """
-
-    def __init__(self, sizes: Sequence[int], name: str = "voice_cross_entropy", **kwargs: object) -> None:
-        super().__init__(name=name, **kwargs)
-        self.sizes = tuple(sizes)
-
-    def call(self, target: object, logits: object) -> object:
-        cuts = [sum(self.sizes[: v + 1]) for v in range(len(self.sizes))]
-        logits = ops.split(ops.reshape(logits, (ops.shape(logits)[0], -1, cuts[-1])), cuts[:-1], axis=-1)
-        if target.shape[-1] == len(self.sizes):
-            index = ops.cast(ops.reshape(target, (ops.shape(target)[0], -1, len(self.sizes))), "int32")
-            target = [ops.one_hot(index[..., v], size) for v, size in enumerate(self.sizes)]
-        else:
-            target = ops.split(ops.reshape(target, (ops.shape(target)[0], -1, cuts[-1])), cuts[:-1], axis=-1)
-        nats = sum(-ops.sum(t * ops.log_softmax(z, axis=-1), axis=-1) for t, z in zip(target, logits, strict=True))
-        return ops.mean(nats, axis=-1)
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "sizes": self.sizes}
-
-
-keras.saving.register_keras_serializable("course")(VoiceCrossEntropy)

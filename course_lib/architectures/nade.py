@@ -10,9 +10,6 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-NOTHING = -1
-"""In a batch, what stands behind the end of a sequence."""
-
 
 @keras.saving.register_keras_serializable("course")
 class NADE(layers.Layer):
@@ -220,92 +217,3 @@ class NoteByNote(NADE):
 
     def get_config(self) -> dict:
         return {**super().get_config(), "most": self.most, "window": self.window}
-
-
-class OverTime(keras.Model):
-    """Composition of an RNN, along time, and a model of frames, across keys: the RNN moves the frame model's biases.
-
-    rnn: Keras model or layer, (batch, steps, inputs) → (batch, steps, units), that sees only what it is given so far.
-    frames: called as frames(v, visible, hidden), v (frames, D); D is its attribute ``visible``.
-    sizes: how many numbers visible and hidden are; 0: the frame model takes none.
-    dropout: share of the RNN's units that the biases do not hear while it trains.
-
-    Columns of the input behind the D keys are no part of a frame. They are told to the RNN at their own step: metre,
-    transposition, whatever is known.
-    """
-
-    def __init__(
-        self,
-        rnn: keras.Model | layers.Layer,
-        frames: layers.Layer,
-        sizes: tuple[int, int],
-        dropout: float = 0.0,
-        **kwargs: object,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.rnn, self.frames, self.rate = rnn, frames, dropout
-        self.dropout = layers.Dropout(dropout)
-        self.to_visible, self.to_hidden = (
-            layers.Dense(size, use_bias=False, name=name) if size else None
-            for size, name in zip(sizes, ("to_visible", "to_hidden"), strict=True)
-        )
-
-    def past(self, v: object, training: bool | None = None) -> object:
-        """What the RNN knows before each frame: (batch, steps, D + told) → (batch, steps, units)."""
-        v = ops.maximum(ops.cast(v, "float32"), 0.0)
-        keys = v[..., : self.frames.visible]
-        before = ops.concatenate([ops.zeros_like(keys[:, :1]), keys[:, :-1]], axis=1)
-        told = v[..., self.frames.visible :]
-        h = self.rnn(ops.concatenate([before, told], axis=-1) if told.shape[-1] else before, training=training)
-        return self.dropout(h, training=training)
-
-    def moved(self, h: object) -> tuple:
-        """What is added to the frame model's biases: (frames, units) → visible (frames, …), hidden (frames, …)."""
-        return tuple(to(h) if to else None for to in (self.to_visible, self.to_hidden))
-
-    def call(self, v: object, training: bool | None = None) -> object:
-        h = self.past(v, training=training)
-        v = ops.cast(v, "float32")[..., : self.frames.visible]
-        # What fills up is left out, not multiplied by zero.
-        real = ops.reshape(v[..., 0] != NOTHING, (-1,))
-        (at,) = ops.nonzero(real)
-        frames = ops.take(ops.reshape(v, (-1, self.frames.visible)), at, axis=0)
-        h = ops.take(ops.reshape(h, (-1, h.shape[-1])), at, axis=0)
-        nats = self.frame_nats(frames, *self.moved(h), training)
-        return ops.reshape(ops.segment_sum(nats, ops.cast(at, "int32"), ops.shape(real)[0]), ops.shape(v)[:2])
-
-    def frame_nats(self, v: object, visible: object, hidden: object, training: bool | None) -> object:
-        """What each frame costs, (frames,)."""
-        return self.frames(v, visible, hidden)
-
-    def compute_loss(
-        self,
-        x: object = None,
-        y: object = None,
-        y_pred: object = None,
-        sample_weight: object = None,
-        training: bool = True,
-    ) -> object:
-        counts = ops.cast(x[..., 0] != NOTHING, "float32")
-        if sample_weight is not None:
-            counts = counts * sample_weight
-        return ops.sum(counts * y_pred) / ops.maximum(ops.sum(counts), 1.0)
-
-
-@keras.saving.register_keras_serializable("course")
-class RNNNADE(OverTime):
-    """RNN-NADE: composition of an RNN, along time, and a NADE, across the keys of a frame. The likelihood is exact.
-
-    rnn: (batch, steps, D) → (batch, steps, units), seeing only what it is given so far. nade: ``NADE``, ``NoteByNote``.
-
-        h_t = rnn(v_1 … v_{t−1}),   b_t = b + B h_t,   c_t = c + C h_t,   p(v_t | v_1 … v_{t−1}) = nade with b_t, c_t
-
-    ``model(v)``: frames (batch, steps, D), filled up with NOTHING → −log p of each, (batch, steps), 0 for what fills.
-    Its loss is their mean over the real frames: ``model.fit(frames)``; with sample_weight (batch, steps), the
-    weighted mean.
-
-    Source: Boulanger-Lewandowski, Bengio & Vincent, arXiv:1206.6392. Notebook: 12.
-    """
-
-    def __init__(self, rnn: keras.Model | layers.Layer, nade: NADE, dropout: float = 0.0, **kwargs: object) -> None:
-        super().__init__(rnn, nade, nade.sizes, dropout, **kwargs)

@@ -10,71 +10,126 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
-from keras import ops
+from keras import layers, ops
 
-from course_lib.architectures.boltzmann import RNNRBM, importance_weights
-from course_lib.architectures.nade import NOTHING, RNNNADE, OverTime
-from course_lib.architectures.recurrent import ByLength
-
-
-def told(sequence: np.ndarray, shift: int, semitones: int = 0) -> np.ndarray:
-    """int8 (steps, D + 2 shift + 1): a sequence (steps, D) moved by ``semitones``, and beside each frame by how many.
-
-    shift: the most semitones that the network knows of, up or down; 0: nothing is told, and nothing moved.
-    Notebook: 12.
-    """
-    if abs(semitones) > shift:
-        raise ValueError(f"semitones is {semitones}; the network knows of −{shift}..{shift}. Raise shift.")
-    moved = np.roll(sequence, semitones, axis=1).astype(np.int8)
-    where = np.eye(2 * shift + 1, dtype=np.int8)[semitones + shift] if shift else np.zeros(0, np.int8)
-    return np.concatenate([moved, np.broadcast_to(where, (len(moved), len(where)))], axis=1)
+from course_lib.architectures.batches import NO_FRAME, padded_frames, with_transposition
+from course_lib.architectures.boltzmann import RBM
+from course_lib.architectures.nade import NADE
+from course_lib.architectures.partition import importance_weights
 
 
-def filled_up(sequences: Sequence[np.ndarray]) -> np.ndarray:
-    """int8 (sequences, steps, columns): one below the other, filled up with NOTHING. Notebook: 12."""
-    result = np.full((len(sequences), max(map(len, sequences)), sequences[0].shape[1]), NOTHING, np.int8)
-    for row, sequence in zip(result, sequences, strict=True):
-        row[: len(sequence)] = sequence
-    return result
+class OverTime(keras.Model):
+    """Composition of an RNN, along time, and a model of frames, across keys: the RNN moves the frame model's biases.
 
+    rnn: Keras model or layer, (batch, steps, inputs) → (batch, steps, units), that sees only what it is given so far.
+    frames: called as frames(v, visible, hidden), v (frames, D); D is its attribute ``visible``.
+    sizes: how many numbers visible and hidden are; 0: the frame model takes none.
+    dropout: share of the RNN's units that the biases do not hear while it trains.
 
-class Sequences(ByLength):
-    """Batches of sequences of about one length, filled up with NOTHING, each epoch transposed anew.
-
-    sequences: 0/1 (steps, D) each, with ``shift`` keys free at both ends. batch: sequences. seed: of order and moves.
-    shift: they go up or down by at most so many semitones, and are ``told`` so; fixed: they stay where they are.
-
-    Each batch: int8 (batch, steps, D + told), and zeros (batch, steps), for there is no answer to learn.
-    Raises ValueError where a note would be moved off the keys. Notebook: 12.
+    Columns of the input behind the D keys are no part of a frame. They are told to the RNN at their own step: metre,
+    transposition, whatever is known.
     """
 
     def __init__(
         self,
-        sequences: Sequence[np.ndarray],
-        batch: int = 16,
-        shift: int = 0,
-        fixed: bool = False,
-        seed: int = 0,
+        rnn: keras.Model | layers.Layer,
+        frames: layers.Layer,
+        sizes: tuple[int, int],
+        dropout: float = 0.0,
         **kwargs: object,
     ) -> None:
-        self.batch, self.shift, self.fixed = batch, shift, fixed
-        used = np.flatnonzero(np.any([s.any(0) for s in sequences], axis=0))
-        if not fixed and len(used) and min(used[0], sequences[0].shape[1] - 1 - used[-1]) < shift:
-            raise ValueError(f"notes are at {used[0]}..{used[-1]}: shift {shift} moves some off the keys. Lower it.")
-        super().__init__(sequences, (0.8, 1.25), seed, **kwargs)
+        super().__init__(**kwargs)
+        self.rnn, self.frames, self.rate = rnn, frames, dropout
+        self.dropout = layers.Dropout(dropout)
+        self.to_visible, self.to_hidden = (
+            layers.Dense(size, use_bias=False, name=name) if size else None
+            for size, name in zip(sizes, ("to_visible", "to_hidden"), strict=True)
+        )
 
-    def cut(self, order: np.ndarray) -> list[np.ndarray]:
-        return np.split(order, range(self.batch, len(order), self.batch))
+    def past(self, v: object, training: bool | None = None) -> object:
+        """What the RNN knows before each frame: (batch, steps, D + told) → (batch, steps, units)."""
+        v = ops.maximum(ops.cast(v, "float32"), 0.0)
+        keys = v[..., : self.frames.visible]
+        before = ops.concatenate([ops.zeros_like(keys[:, :1]), keys[:, :-1]], axis=1)
+        told = v[..., self.frames.visible :]
+        h = self.rnn(ops.concatenate([before, told], axis=-1) if told.shape[-1] else before, training=training)
+        return self.dropout(h, training=training)
 
-    def on_epoch_end(self) -> None:
-        """Draws other batches and other moves."""
-        n = len(self.lengths)
-        self.moves = np.zeros(n, int) if self.fixed else self.random.integers(-self.shift, self.shift + 1, n)
-        super().on_epoch_end()
+    def moved(self, h: object) -> tuple:
+        """What is added to the frame model's biases: (frames, units) → visible (frames, …), hidden (frames, …)."""
+        return tuple(to(h) if to else None for to in (self.to_visible, self.to_hidden))
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        x = filled_up([told(self.sequences[i], self.shift, int(self.moves[i])) for i in self.parts[index]])
-        return x, np.zeros(x.shape[:2], np.float32)
+    def call(self, v: object, training: bool | None = None) -> object:
+        h = self.past(v, training=training)
+        v = ops.cast(v, "float32")[..., : self.frames.visible]
+        # What fills up is left out, not multiplied by zero.
+        real = ops.reshape(v[..., 0] != NO_FRAME, (-1,))
+        (at,) = ops.nonzero(real)
+        frames = ops.take(ops.reshape(v, (-1, self.frames.visible)), at, axis=0)
+        h = ops.take(ops.reshape(h, (-1, h.shape[-1])), at, axis=0)
+        nats = self.frame_nats(frames, *self.moved(h), training)
+        return ops.reshape(ops.segment_sum(nats, ops.cast(at, "int32"), ops.shape(real)[0]), ops.shape(v)[:2])
+
+    def frame_nats(self, v: object, visible: object, hidden: object, training: bool | None) -> object:
+        """What each frame costs, (frames,)."""
+        return self.frames(v, visible, hidden)
+
+    def compute_loss(
+        self,
+        x: object = None,
+        y: object = None,
+        y_pred: object = None,
+        sample_weight: object = None,
+        training: bool = True,
+    ) -> object:
+        counts = ops.cast(x[..., 0] != NO_FRAME, "float32")
+        if sample_weight is not None:
+            counts = counts * sample_weight
+        return ops.sum(counts * y_pred) / ops.maximum(ops.sum(counts), 1.0)
+
+
+@keras.saving.register_keras_serializable("course")
+class RNNNADE(OverTime):
+    """RNN-NADE: composition of an RNN, along time, and a NADE, across the keys of a frame. The likelihood is exact.
+
+    rnn: (batch, steps, D) → (batch, steps, units), seeing only what it is given so far. nade: ``NADE``, ``NoteByNote``.
+
+        h_t = rnn(v_1 … v_{t−1}),   b_t = b + B h_t,   c_t = c + C h_t,   p(v_t | v_1 … v_{t−1}) = nade with b_t, c_t
+
+    ``model(v)``: frames (batch, steps, D), filled up with NOTHING → −log p of each, (batch, steps), 0 for what fills.
+    Its loss is their mean over the real frames: ``model.fit(frames)``; with sample_weight (batch, steps), the
+    weighted mean.
+
+    Source: Boulanger-Lewandowski, Bengio & Vincent, arXiv:1206.6392. Notebook: 12.
+    """
+
+    def __init__(self, rnn: keras.Model | layers.Layer, nade: NADE, dropout: float = 0.0, **kwargs: object) -> None:
+        super().__init__(rnn, nade, nade.sizes, dropout, **kwargs)
+
+
+@keras.saving.register_keras_serializable("course")
+class RNNRBM(OverTime):
+    """RNN-RBM: composition of an RNN, along time, and an RBM, across the keys of a frame.
+
+    rnn: (batch, steps, D) → (batch, steps, units), seeing only the past. rbm: an ``RBM`` of D keys; its k counts.
+
+        h_t = rnn(v_1 … v_{t−1}),   b_t = b + B h_t,   c_t = c + C h_t,   p(v_t | v_1 … v_{t−1}) = rbm with b_t, c_t
+
+    ``model(v)``: frames (batch, steps, D), filled up with NOTHING → F of each, (batch, steps), 0 for what fills.
+    The loss is F(v) − F(v′) as in ``RBM``. The likelihood needs Z_t for each frame: ``log_likelihood``.
+    Source: Boulanger-Lewandowski, Bengio & Vincent, arXiv:1206.6392. Notebook: 12.
+    """
+
+    def __init__(self, rnn: keras.Model | layers.Layer, rbm: RBM, dropout: float = 0.0, **kwargs: object) -> None:
+        super().__init__(rnn, rbm, (rbm.visible, rbm.hidden), dropout, **kwargs)
+
+    def frame_nats(self, v: object, visible: object, hidden: object, training: bool | None) -> object:
+        """F(v), and in training F(v) − F(v′)."""
+        energy = self.frames(v, visible, hidden)
+        if not training:
+            return energy
+        end = ops.stop_gradient(self.frames.gibbs(v, self.frames.k, visible, hidden))
+        return energy - self.frames(end, visible, hidden)
 
 
 def frame_nats(model: OverTime, sequences: Sequence[np.ndarray], shift: int = 0) -> list[np.ndarray]:
@@ -82,7 +137,7 @@ def frame_nats(model: OverTime, sequences: Sequence[np.ndarray], shift: int = 0)
     result: list[np.ndarray] = [np.empty(0)] * len(sequences)
     order = np.argsort([len(s) for s in sequences], kind="stable")
     for part in np.split(order, range(32, len(order), 32)):
-        costs = np.asarray(model(filled_up([told(sequences[i], shift) for i in part])), np.float64)
+        costs = np.asarray(model(padded_frames([with_transposition(sequences[i], shift) for i in part])), np.float64)
         for i, row in zip(part, costs, strict=True):
             result[i] = row[: len(sequences[i])]
     return result
@@ -90,7 +145,7 @@ def frame_nats(model: OverTime, sequences: Sequence[np.ndarray], shift: int = 0)
 
 def known_before(model: OverTime, sequences: Sequence[np.ndarray], shift: int = 0) -> np.ndarray:
     """What the RNN knows before each frame of all sequences, one after the other: (frames, units). Notebook: 12."""
-    h = np.asarray(model.past(filled_up([told(s, shift) for s in sequences])))
+    h = np.asarray(model.past(padded_frames([with_transposition(s, shift) for s in sequences])))
     return np.concatenate([row[: len(s)] for row, s in zip(h, sequences, strict=True)])
 
 
@@ -134,11 +189,11 @@ class Ear:
 
     ``ear.expects()``: what is added to the biases of the frame model now. ``ear.hear(frames)``: (count, D).
     ``ear.keep(which)``: goes on with these of the musics, int (count,). shift: what the model is told of, as in
-    ``Sequences``; nothing is moved here. Notebook: 12.
+    ``FrameBatches``; nothing is moved here. Notebook: 12.
     """
 
     def __init__(self, model: OverTime, count: int, shift: int = 0) -> None:
-        self.model, self.beside = model, told(np.zeros((count, 0)), shift).astype(np.float32)
+        self.model, self.beside = model, with_transposition(np.zeros((count, 0)), shift).astype(np.float32)
         self.state = model.rnn.cell.get_initial_state(batch_size=count)
         self.hear(np.zeros((count, model.frames.visible)))
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import keras
-import numpy as np
 from keras import layers, ops
 
-PAD, START, END = 0, 1, 2
+from course_lib.symbols import PAD, START
 
 
 @keras.saving.register_keras_serializable("course")
-class OneHot(layers.Layer):
+class OneHotEmbedding(layers.Layer):
     """Numbers as one-hot vectors: int (...) → float (..., symbols).
 
     masked: tells the layers behind it to keep their state where the number is PAD. Notebook: 05.
@@ -48,227 +47,11 @@ def recurrent(symbols: int, cells: Sequence[layers.Layer], dropout: float = 0.0)
     arXiv:1512.05287. Notebook: 05.
     """
     numbers = keras.Input((None,), dtype="int32")
-    x = OneHot(symbols)(numbers)
+    x = OneHotEmbedding(symbols)(numbers)
     for cell in cells:
         x = layers.RNN(cell, return_sequences=True)(x)
         x = layers.SpatialDropout1D(dropout)(x)
     return keras.Model(numbers, layers.Dense(symbols)(x))
-
-
-class ByLength(keras.utils.PyDataset):
-    """Batches of sequences of about one length, other ones each epoch.
-
-    sequences: of any lengths. noise: (low, high), by what a length is multiplied, so that neighbours mix. seed: of it.
-    A subclass cuts the sequences, sorted by length, into ``cut``'s parts, and makes a batch of ``self.parts[index]``.
-    """
-
-    def __init__(self, sequences: Sequence, noise: tuple[float, float], seed: int, **kwargs: object) -> None:
-        super().__init__(**kwargs)
-        self.sequences, self.noise, self.random = list(sequences), noise, np.random.default_rng(seed)
-        self.lengths = np.array([len(s) for s in sequences])
-        self.on_epoch_end()
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Sequences, and the length of the longest."""
-        return len(self.lengths), int(self.lengths.max())
-
-    def cut(self, order: np.ndarray) -> list[np.ndarray]:
-        """Indices of sequences, from short to long, in parts: one for each batch."""
-        raise NotImplementedError
-
-    def on_epoch_end(self) -> None:
-        """Draws other batches."""
-        order = np.argsort(self.lengths * self.random.uniform(*self.noise, len(self.lengths)), kind="stable")
-        parts = self.cut(order)
-        # Keras learns from the first two batches that the length varies: the shortest and the longest.
-        mixed = [*dict.fromkeys([0, len(parts) - 1, *self.random.permutation(len(parts)).tolist()])]
-        self.parts = [parts[i] for i in mixed]
-
-    def __len__(self) -> int:
-        return len(self.parts)
-
-
-class Batches(ByLength):
-    """Sequences of about the same length together, so that little padding is computed: x is the sequence without its
-    last number, y the same without its first.
-
-    sequences: int (steps,) each, of any length. numbers: about how many, padding included, in one batch.
-    seed: of the order, another one each epoch.
-
-    Each batch: int (batch, steps), int (batch, steps), filled up with PAD. Raises ValueError for a sequence of less
-    than two numbers. Notebook: 05.
-    """
-
-    def __init__(self, sequences: Sequence[np.ndarray], numbers: int = 5000, seed: int = 0, **kwargs: object) -> None:
-        lengths = [len(s) for s in sequences]
-        if min(lengths) < 2:
-            raise ValueError(
-                f"a sequence of {min(lengths)} numbers; it needs two at least: what is given and what is asked."
-            )
-        # No part is empty if it has room for the longest sequence.
-        self.count = max(1, sum(lengths) // max(numbers, *lengths))
-        super().__init__(sequences, (0.9, 1.1), seed, **kwargs)
-
-    def cut(self, order: np.ndarray) -> list[np.ndarray]:
-        part = (np.cumsum(self.lengths[order]) * self.count - 1) // self.lengths.sum()
-        return np.split(order, np.flatnonzero(np.diff(part)) + 1)
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        batch = padded([self.sequences[i] for i in self.parts[index]])
-        return batch[:, :-1], batch[:, 1:]
-
-
-def padded(sequences: Sequence[np.ndarray], steps: int | None = None) -> np.ndarray:
-    """int32 (sequences, steps): one below the other, filled up with PAD or cut at ``steps`` (default: the longest)."""
-    result = np.full((len(sequences), steps or max(map(len, sequences))), PAD, np.int32)
-    for row, sequence in zip(result, sequences, strict=True):
-        row[: len(sequence)] = sequence[: len(row)]
-    return result
-
-
-@keras.saving.register_keras_serializable("course")
-class TokenCrossEntropy(keras.losses.Loss):
-    """−log softmax(logits)[target] at every step, in nats, and 0 where the target is PAD.
-
-    per: "token", the mean over what is no padding, whose exponential is the perplexity; or "step", the mean over all
-        steps, which times the steps is the sum over the sequence, as a ``VAE`` needs it.
-
-    int (batch, steps), float (batch, steps, symbols) → scalar. Raises ValueError for another ``per``. Notebook: 05.
-    """
-
-    def __init__(self, per: str = "token", name: str = "token_cross_entropy", **kwargs: object) -> None:
-        super().__init__(name=name, **kwargs)
-        if per not in ("token", "step"):
-            raise ValueError(f'per is "{per}"; it must be "token" or "step".')
-        self.per = per
-
-    def call(self, target: object, logits: object) -> object:
-        target = ops.cast(target, "int32")
-        real = ops.cast(ops.not_equal(target, PAD), logits.dtype)
-        nats = real * keras.losses.sparse_categorical_crossentropy(target, logits, from_logits=True)
-        return nats / ops.maximum(ops.mean(real), 1e-6) if self.per == "token" else nats
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "per": self.per}
-
-
-def token_nats(model: keras.Model, sequences: Sequence[np.ndarray], numbers: int = 5000) -> list[np.ndarray]:
-    """−log p of every number after the first, given all before it; float (len(sequence) − 1,) for each sequence.
-
-    The exponential of the mean of all of them is the perplexity a number. Notebook: 05.
-    """
-    result: list[np.ndarray] = [np.empty(0)] * len(sequences)
-    batches = Batches(sequences, numbers)
-    for part, (x, y) in zip(batches.parts, map(batches.__getitem__, range(len(batches))), strict=True):
-        logits = model.predict_on_batch(x).astype(np.float64)
-        logits -= logits.max(-1, keepdims=True)
-        log_p = np.take_along_axis(logits, y[..., None], -1)[..., 0] - np.log(np.exp(logits).sum(-1))
-        for i, row in zip(part, log_p, strict=True):
-            result[i] = -row[: len(sequences[i]) - 1]
-    return result
-
-
-def lstm_of_number(cell: layers.LSTMCell, number: object, state: list) -> tuple[object, list]:
-    """What the cell says to one_hot(number), int (batch,): a row of its kernel in place of a product. Notebook: 05."""
-    h, c = state
-    gates = ops.take(cell.kernel, number, axis=0) + ops.matmul(h, cell.recurrent_kernel)
-    gates = gates + cell.bias if cell.use_bias else gates
-    i, f, g, o = ops.split(gates, 4, axis=-1)
-    c = cell.recurrent_activation(f) * c + cell.recurrent_activation(i) * cell.activation(g)
-    h = cell.recurrent_activation(o) * cell.activation(c)
-    return h, [h, c]
-
-
-class Generator(keras.Model):
-    """Iterative feedforward with sampling: what was drawn is the next input, in one compiled loop.
-
-    model: from ``recurrent``. It is read, not copied: after more training the generator plays better.
-
-    Notebook: 05.
-    """
-
-    def __init__(self, model: keras.Model, jit: bool = True) -> None:
-        super().__init__()
-        self.chain = [layer for layer in model.layers if not isinstance(layer, layers.InputLayer | layers.Dropout)]
-        self.symbols = model.output_shape[-1]
-        self.built = True
-        self.compile(jit_compile=jit)
-
-    def step(self, number: object, states: list) -> tuple[object, list]:
-        """One step: int (batch,), a state for each recurrent layer → logits (batch, symbols), the new states."""
-        x, after = number, []
-        for layer in self.chain:
-            if not isinstance(layer, layers.RNN):
-                x = layer(x)
-            elif isinstance(layer.cell, layers.LSTMCell) and not after:
-                x, state = lstm_of_number(layer.cell, number, states[0])
-                after.append(state)
-            else:
-                x, state = layer.cell(x, states[len(after)])
-                after.append(state)
-        return x, after
-
-    def call(self, inputs: tuple) -> object:
-        """prompt int (n, steps), chance (n, steps), temperature (n, 1), kept int (n, 1) → int (n, steps)."""
-        prompt, chance, temperature, kept = inputs
-        n, steps = ops.shape(prompt)
-        states = [layer.get_initial_state(n) for layer in self.chain if isinstance(layer, layers.RNN)]
-        never = ops.convert_to_tensor(np.where(np.isin(np.arange(self.symbols), (PAD, START)), -1e9, 0.0), "float32")
-        any_symbol = ops.all(kept == self.symbols)
-
-        def going_on(t: object, made: object, ended: object, states: list) -> object:
-            return ops.logical_and(t < steps, ops.logical_not(ops.all(ended)))
-
-        def draw(t: object, made: object, ended: object, states: list) -> tuple:
-            logits, states = self.step(ops.take(made, t - 1, axis=1), states)
-            logits = logits + never
-
-            def likeliest() -> object:
-                least = ops.take_along_axis(ops.sort(logits, axis=-1), self.symbols - kept, axis=-1)
-                return ops.where(logits < least, -1e9, logits)
-
-            chosen = ops.cond(any_symbol, lambda: logits, likeliest)  # sorting takes time in each step
-            up_to = ops.cumsum(ops.softmax(chosen / temperature, axis=-1), axis=-1)
-            # The first symbol whose share of 0..1 reaches up to the number drawn.
-            drawn = ops.sum(ops.cast(up_to <= ops.take(chance, t, axis=1)[:, None] * up_to[:, -1:], "int32"), axis=-1)
-            given = ops.take(prompt, t, axis=1)
-            number = ops.where(given != PAD, given, ops.where(ended, PAD, ops.minimum(drawn, self.symbols - 1)))
-            made = ops.slice_update(made, (0, t), number[:, None])
-            return t + 1, made, ops.logical_or(ended, number == END), states
-
-        begun = ops.where(ops.arange(steps, dtype="int32") == 0, prompt, PAD)
-        ended = ops.zeros_like(prompt[:, 0], dtype="bool")
-        return ops.while_loop(going_on, draw, (1, begun, ended, states))[1]
-
-    def generate(
-        self,
-        n: int = 1,
-        prompt: Sequence[int] = (START,),
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        longest: int = 512,
-        seed: int = 0,
-    ) -> np.ndarray:
-        """int32 (n, longest): n sequences that begin with ``prompt``, end with END, and are filled up with PAD.
-
-        temperature: p(x) ∝ exp(logit / temperature); near 0 always the likeliest, 1 as learnt, more is wilder.
-        top_k: only the k likeliest numbers are drawn; None: any. longest: numbers at most, those of the prompt
-        included: a sequence that is not yet over has no END. seed: of the draws.
-
-        Raises ValueError for an empty or too long prompt, a temperature below 0, or a top_k below 1.
-        """
-        if not 0 < len(prompt) <= longest:
-            raise ValueError(f"a prompt of {len(prompt)} numbers; it needs 1..{longest} (longest). Begin with START.")
-        if temperature < 0 or (top_k is not None and top_k < 1):
-            raise ValueError(f"temperature is {temperature}, top_k {top_k}; use 0 or more, and 1 or more.")
-        inputs = (
-            padded([prompt] * n, longest),
-            np.random.default_rng(seed).random((n, longest), np.float32),
-            np.full((n, 1), max(temperature, 1e-4), np.float32),
-            np.full((n, 1), min(top_k or self.symbols, self.symbols), np.int32),
-        )
-        return np.asarray(self.predict_on_batch(inputs))
 
 
 def rnn_encoder(steps: int, symbols: int, numbers: int, cells: Sequence[layers.Layer]) -> keras.Model:
@@ -278,7 +61,7 @@ def rnn_encoder(steps: int, symbols: int, numbers: int, cells: Sequence[layers.L
     ``recurrent``. Sources: Cho et al., arXiv:1406.1078; Fabius & van Amersfoort, arXiv:1412.6581. Notebook: 10.
     """
     sequence = keras.Input((steps,), dtype="int32")
-    x = OneHot(symbols, masked=True)(sequence)
+    x = OneHotEmbedding(symbols, masked=True)(sequence)
     for number, cell in enumerate(cells, 1):
         x = layers.RNN(cell, return_sequences=number < len(cells))(x)
     return keras.Model(sequence, layers.Dense(numbers)(x))
@@ -350,3 +133,99 @@ class FeedbackCell(layers.Layer):
     @classmethod
     def from_config(cls, config: dict) -> FeedbackCell:
         return cls(**{**config, "cell": keras.saving.deserialize_keras_object(config["cell"])})
+
+
+def forward_only(features: int, labels: int, cells: Sequence[layers.Layer], dropout: float = 0.0) -> keras.Model:
+    """A label for every step from what came so far: float (batch, steps, features) → logits (batch, steps, labels).
+
+    cells: a Keras cell for each layer, such as ``LSTMCell(128)``. dropout: share of what is silent in training. Steps
+    whose features are all 0 are padding. Notebook: 09.
+    """
+    x = keras.Input((None, features))
+    h, real = x, ops.any(ops.not_equal(x, 0), axis=-1)
+    for cell in cells:
+        h = layers.Dropout(dropout)(layers.RNN(cell, return_sequences=True)(h, mask=real))
+    return keras.Model(x, layers.Dense(labels)(h))
+
+
+def bidirectional(
+    features: int, labels: int, cells: Sequence[tuple[layers.Layer, layers.Layer]], dropout: float = 0.0
+) -> keras.Model:
+    """A label for every step from all that comes before and after it.
+
+    cells: for each layer a Keras cell that reads forward and one that reads backward. The rest is as in
+    ``forward_only``. →h_t = forward(x_t, →h_{t−1}), ←h_t = backward(x_t, ←h_{t+1}), logits_t = W [→h_t, ←h_t] + b.
+    Source: Schuster & Paliwal, IEEE Trans. Signal Processing 45 (1997). Notebook: 09.
+    """
+    x = keras.Input((None, features))
+    h, real = x, ops.any(ops.not_equal(x, 0), axis=-1)
+    for forward, backward in cells:
+        past = layers.RNN(forward, return_sequences=True)(h, mask=real)
+        future = layers.RNN(backward, return_sequences=True, go_backwards=True)(h, mask=real)
+        both = ops.concatenate([past, ops.flip(future, axis=1)], axis=-1)  # what was read last stands first
+        h = layers.Dropout(dropout)(both)
+    return keras.Model(x, layers.Dense(labels)(h))
+
+
+class Told(layers.Layer):
+    """What the decoder is told at each step: the number before, one-hot, and the code z.
+
+    symbols: how many numbers there are. word_dropout: share of the numbers that are silenced while it trains, START
+        too: PAD stands in their place, so that what is missing has to come from z (Bowman et al., arXiv:1511.06349).
+        seed: of the silence.
+
+    (z (batch, d), x int (batch, steps)) → float (batch, steps, symbols + d). Raises ValueError for a share outside
+    0..1. Notebook: 11.
+    """
+
+    def __init__(self, symbols: int, word_dropout: float = 0.0, seed: int = 0, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        if not 0 <= word_dropout <= 1:
+            raise ValueError(f"word_dropout is {word_dropout}; it is a share, 0..1.")
+        self.symbols, self.word_dropout, self.seed = symbols, word_dropout, seed
+        self.chance = keras.random.SeedGenerator(seed)
+
+    def call(self, z: object, x: object, training: bool = False) -> object:
+        x = ops.cast(x, "int32")
+        before = ops.concatenate([ops.full_like(x[:, :1], START), x[:, :-1]], axis=1)
+        if training and self.word_dropout:
+            heard = keras.random.uniform(ops.shape(before), seed=self.chance) >= self.word_dropout
+            before = ops.where(heard, before, PAD)
+        return self.beside(z[:, None], before)
+
+    def beside(self, z: object, before: object) -> object:
+        """(z (batch, 1, d), the numbers before (batch, steps)) → (batch, steps, symbols + d)."""
+        every = ops.ones_like(before[..., None], dtype=z.dtype) * z
+        return ops.concatenate([ops.one_hot(before, self.symbols, dtype=z.dtype), every], axis=-1)
+
+    def compute_output_shape(self, z_shape: tuple, x_shape: tuple) -> tuple:
+        return (*x_shape, self.symbols + z_shape[-1])
+
+    def get_config(self) -> dict:
+        own = {"symbols": self.symbols, "word_dropout": self.word_dropout, "seed": self.seed}
+        return {**super().get_config(), **own}
+
+
+def taught_decoder(
+    code: int, symbols: int, cell: layers.Layer, word_dropout: float = 0.0, dropout: float = 0.0
+) -> keras.Model:
+    """A recurrent decoder with a teacher: p(x | z) = Π_t p(x_t | x_1 … x_{t−1}, z), sequences of any length.
+
+    code: d, the numbers of z. symbols: how many numbers there are. cell: one Keras cell, such as ``GRUCell(160)``.
+        word_dropout: as in ``Told``. dropout: share of units that are silent, the same through a sequence.
+
+    Two inputs, z (batch, d) and the example x, int (batch, steps) → logits (batch, steps, symbols). The first state
+    is h_0 = tanh(V z + c), and every step sees z and the *true* number before it. To write where there is no x:
+    ``Writer``. Sources: Fabius & van Amersfoort, arXiv:1412.6581; with a teacher: Bowman et al., arXiv:1511.06349.
+    Notebook: 11.
+    """
+    z, x = keras.Input((code,), name="z"), keras.Input((None,), dtype="int32", name="x")
+    sizes = cell.state_size if isinstance(cell.state_size, list | tuple) else [cell.state_size]
+    first = [layers.Dense(size, activation="tanh", name=f"first_{i}")(z) for i, size in enumerate(sizes)]
+    told = Told(symbols, word_dropout, name="told")(z, x)
+    h = layers.RNN(cell, return_sequences=True, name="rnn")(told, initial_state=first)
+    h = layers.SpatialDropout1D(dropout)(h)
+    return keras.Model([z, x], layers.Dense(symbols, name="logits")(h))
+
+
+keras.saving.register_keras_serializable("course")(Told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
@@ -173,5 +174,49 @@ class VAE(Autoencoder):
         return {**config, **{name: getattr(self, name) for name in own}}
 
 
-for _taught in (Sampling, VAE):  # below, so that the lesson shows the classes as %load gives them
-    keras.saving.register_keras_serializable("course")(_taught)
+def autoregressive_decoder(
+    code: int,
+    steps: int,
+    sizes: Sequence[int],
+    embedding: int = 32,
+    hidden: int = 256,
+    width: int = 256,
+    reach: int = 16,
+    dropout: float = 0.05,
+    word_dropout: float = 0.5,
+) -> keras.Model:
+    """A decoder that hears itself: p(x | z) = Π_t Π_v p(x_{t,v} | the steps before t, the voices above v at t, z).
+
+    code: d, the numbers of z. steps: time steps. sizes: symbols of each voice.
+    embedding: numbers that a time step is summed up in. hidden: ReLU units that unfold z over time.
+    width: ReLU units that decide a voice. reach: how many of the last time steps are heard.
+    dropout: share of units that are silent while it trains. word_dropout: share of the past time steps that
+        cannot be heard while it trains, so that z has to be used (Bowman et al., arXiv:1511.06349).
+
+    Two inputs, z (batch, d) and x (batch, steps, sum(sizes)), one-hot → logits, shaped like x. x is the example
+    itself: while it trains, every symbol is predicted from the *true* ones before it (*teacher forcing*), all in one
+    pass. To write music where there is no x: ``AutoregressiveSampler``. Notebook: 04.
+    """
+    z, x = keras.Input((code,), name="z"), keras.Input((steps, sum(sizes)), name="x")
+    plan = layers.Dropout(dropout)(layers.Dense(hidden, activation="relu", name="hidden")(z))
+    plan = layers.Reshape((steps, embedding))(layers.Dense(steps * embedding, name="unfold")(plan))
+    plan = layers.Dense(width, name="plan")(plan)
+    heard = layers.Dense(embedding, use_bias=False, name="hear")(x)
+    heard = layers.Dropout(word_dropout, noise_shape=(None, steps, 1))(heard)
+    before = layers.Cropping1D((0, 1))(layers.ZeroPadding1D((1, 0))(heard))  # the step itself is not heard
+    past = layers.Conv1D(width, reach, padding="causal", use_bias=False, name="past")(before)
+    own, logits = layers.Add()([plan, past]), []
+    for voice, size in enumerate(sizes):
+        if voice:
+            end = sum(sizes[:voice])
+            above = x[..., end - sizes[voice - 1] : end]
+            own = layers.Add()([own, layers.Dense(width, use_bias=False, name=f"above_{voice}")(above)])
+        decided = layers.Dropout(dropout)(layers.Activation("relu")(own))
+        logits.append(layers.Dense(size, name=f"voice_{voice}")(decided))
+    return keras.Model([z, x], layers.Concatenate()(logits))
+
+
+keras.saving.register_keras_serializable("course")(Sampling)
+
+
+keras.saving.register_keras_serializable("course")(VAE)

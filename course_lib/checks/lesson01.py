@@ -10,7 +10,7 @@ import numpy as np
 
 from course_lib.checks.feedback import Feedback, unsolved
 from course_lib.music.datasets import chorales, windows
-from course_lib.music.encodings import MINIBACH_RANGES, OneHot
+from course_lib.music.encodings.voices import MINIBACH_RANGES, OneHot
 from course_lib.music.files import read_bytes
 from course_lib.music.piece import REST, MusicError, Piece, note_name
 

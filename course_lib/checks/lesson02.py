@@ -8,8 +8,8 @@ import numpy as np
 
 from course_lib.checks.feedback import Feedback, tried, unsolved
 from course_lib.music.datasets import chorales, windows
-from course_lib.music.encodings import MINIBACH_RANGES
-from course_lib.music.metrics import parallel_fifths, parallel_octaves
+from course_lib.music.encodings.voices import MINIBACH_RANGES
+from course_lib.music.measures.metrics import parallel_fifths, parallel_octaves
 from course_lib.music.piece import Piece, note_name
 
 

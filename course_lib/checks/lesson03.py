@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from course_lib.checks.feedback import Feedback, tried, unsolved
-from course_lib.music.encodings import OneHot
-from course_lib.music.metrics import note_density, voice_crossings
+from course_lib.music.encodings.voices import OneHot
+from course_lib.music.measures.metrics import note_density, voice_crossings
 
 
 def check_1(answer: object) -> Feedback:

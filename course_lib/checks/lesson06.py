@@ -8,8 +8,9 @@ from functools import cache
 import numpy as np
 
 from course_lib.checks.feedback import Feedback, tried, unsolved
-from course_lib.music.pitch_sets import SetTable, conditional, pitch_sets, set_name
-from course_lib.music.polyphony import chorale_frames
+from course_lib.music.baselines.frames import SetTable, conditional
+from course_lib.music.datasets import chorale_frames
+from course_lib.music.encodings.frames import pitch_sets, set_name
 
 EVERY = (np.arange(4096)[:, None] >> np.arange(12) & 1).astype(bool)
 

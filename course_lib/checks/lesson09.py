@@ -8,10 +8,9 @@ import numpy as np
 
 from course_lib.checks.feedback import Feedback, tried, unsolved
 from course_lib.music.datasets import chorales, windows
-from course_lib.music.encodings import MINIBACH_RANGES
-from course_lib.music.phrases import eighths
-from course_lib.music.piece import REST
-from course_lib.music.voice_leading import faults
+from course_lib.music.encodings.voices import MINIBACH_RANGES
+from course_lib.music.measures.voice_leading import faults
+from course_lib.music.piece import REST, eighths
 
 
 def check_1(seen: object) -> Feedback:

@@ -8,10 +8,11 @@ from itertools import product
 import numpy as np
 
 from course_lib.checks.feedback import Feedback, tried, unsolved
-from course_lib.music.datasets import chorales
-from course_lib.music.metrics import parallels, voice_crossings
-from course_lib.music.phrases import BASS, END, FIRST, HOLD, START, consonance, last_step, phrases
+from course_lib.music.datasets import chorale_phrases, chorales
+from course_lib.music.encodings.phrases import BASS, FIRST, HOLD
+from course_lib.music.measures.metrics import consonance, last_step, parallels, voice_crossings
 from course_lib.music.piece import Piece
+from course_lib.symbols import END, START
 
 FINALS = (-7, -5, -2, -1, 1, 2, 5, 7)
 """Semitones into the last note of a cadence: a fifth, a fourth, or a step."""
@@ -21,7 +22,7 @@ def soprano_5() -> Piece:
     """The phrase of exercise 5: two full bars from the test side, with Bach's bass under it."""
     return next(
         p
-        for p in phrases(chorales().test)
+        for p in chorale_phrases(chorales().test)
         if len(p) == 16 and p.time_signature == (4, 4) and len(set(p.pitch[:, 0])) >= 5 and p.onset[::2, 0].all()
     )
 

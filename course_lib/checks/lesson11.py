@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from course_lib.checks.feedback import Feedback, tried, unsolved
-from course_lib.music.abc_tokens import NotATune, check_tokens, metre_in, pitches
 from course_lib.music.datasets import celtic_tunes
+from course_lib.music.encodings.abc_tokens import NotATune, check_tokens, metre_in, pitches
+from course_lib.music.measures.tunes import complete_bars, ends_on_tonic, longest_shared_runs, melody, parses
 from course_lib.music.piece import MusicError
-from course_lib.music.tune_form import complete_bars, ends_on_tonic, longest_shared_runs, melody, parses
 
 FARTHEST = 1.5
 """A code may lie so many times as far from the centre as a typical one, √d."""

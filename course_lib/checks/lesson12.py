@@ -8,11 +8,11 @@ from functools import cache
 import numpy as np
 
 from course_lib.checks.feedback import Feedback, tried, unsolved
-from course_lib.music.copies import CopyDetector
-from course_lib.music.datasets import chorales
-from course_lib.music.metrics import parallels
+from course_lib.music.datasets import chorale_frames, chorales
+from course_lib.music.encodings.frames import frames, frames_piece
+from course_lib.music.measures.copies import CopyDetector
+from course_lib.music.measures.metrics import parallels
 from course_lib.music.piece import REST, Piece
-from course_lib.music.polyphony import chorale_frames, frames, frames_piece
 
 
 def check_1(counted: object) -> Feedback:

@@ -23,7 +23,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from course_lib.music.formats.abc import abc_raw, abc_tunes
-from course_lib.music.formats.exchange import (
+from course_lib.music.formats.midi import midi_bytes, midi_native, midi_raw
+from course_lib.music.formats.musicxml import musicxml, musicxml_native, musicxml_raw
+from course_lib.music.formats.quantise import (
     MAX_NOTES,
     MAX_STEPS,
     MAX_VOICES,
@@ -37,8 +39,6 @@ from course_lib.music.formats.exchange import (
     UnreadableFile,
     to_piece,
 )
-from course_lib.music.formats.midi import midi_bytes, midi_native, midi_raw
-from course_lib.music.formats.musicxml import musicxml, musicxml_native, musicxml_raw
 from course_lib.music.piece import MusicError, Piece
 
 __all__ = [
@@ -61,8 +61,10 @@ __all__ = [
     "write_musicxml",
 ]
 
+
 MAX_BYTES = {"MIDI": 1_000_000, "MusicXML": 20_000_000, "ABC": 2_000_000}
 """Largest file that is read, by format; of compressed MusicXML, both packed and unpacked."""
+
 
 Source = str | os.PathLike | tuple[str, bytes | memoryview]
 """A path, or a name with the bytes of the file, as an upload widget gives them."""

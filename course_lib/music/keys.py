@@ -8,12 +8,14 @@ from course_lib.music.piece import REST, MusicError, Piece, key_name, pitch_clas
 
 # Share of each pitch class in pieces whose key is known (Albrecht & Shanahan 2013); index 0 is the tonic.
 _MAJOR = (0.238, 0.006, 0.111, 0.006, 0.137, 0.094, 0.016, 0.214, 0.009, 0.080, 0.008, 0.081)
+
+
 _MINOR = (0.220, 0.006, 0.104, 0.123, 0.019, 0.103, 0.012, 0.214, 0.062, 0.022, 0.061, 0.052)
 
 
-def _standardised(profile: tuple[float, ...]) -> np.ndarray:
+def _standardised(key_profile: tuple[float, ...]) -> np.ndarray:
     """float (12, 12): the profile for each tonic, with mean 0 and length 1, so that a product is a correlation."""
-    centred = np.array(profile) - np.mean(profile)
+    centred = np.array(key_profile) - np.mean(key_profile)
     return np.stack([np.roll(centred, tonic) for tonic in range(12)]) / np.linalg.norm(centred)
 
 
@@ -40,7 +42,7 @@ def estimate_key(piece: Piece) -> str:
     return key_name(best % 12, "major" if best < 12 else "minor")
 
 
-def profile(key: str) -> np.ndarray:
+def key_profile(key: str) -> np.ndarray:
     """float (12,): share of each pitch class, from C up, in pieces in this key, ``"G major"`` or ``"E minor"``.
 
     Albrecht & Shanahan 2013. Raises MusicError for other modes.

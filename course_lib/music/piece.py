@@ -12,11 +12,22 @@ import numpy as np
 REST = -1
 """The value in ``Piece.pitch`` where a voice is silent. A rest is not a pitch."""
 
+
 SATB = ("Soprano", "Alto", "Tenor", "Bass")
+
+
 PITCH_CLASSES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+
+
 MODES = ("major", "minor", "dorian", "phrygian", "lydian", "mixolydian", "locrian")
+
+
 _KEY = re.compile(rf"([A-G])(#|b)? ({'|'.join(MODES)})")
+
+
 _NOTE_NAME = re.compile(r"([A-Ga-g])([#b]?)(-?\d+)")
+
+
 _STEP_OF_LETTER = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 
@@ -318,3 +329,35 @@ class Piece:
             onset=self.onset[:, chosen],
             voices=tuple(self.voices[v] for v in chosen),
         )
+
+
+GRID = 2
+"""Time steps in a quarter note."""
+
+
+def eighths(piece: Piece) -> Piece:
+    """The piece on a grid of eighth notes: what sounds at each eighth; what lies between is lost.
+
+    A pitch is struck where a note begins at the eighth, or since the eighth before and still sounds. Raises WrongMetre
+    where an eighth is no whole number of steps, or a bar or the pickup no whole number of eighths.
+    """
+    wide, rest = divmod(piece.steps_per_quarter, GRID)
+    if rest or piece.pickup % wide or piece.bar_steps % wide:
+        raise WrongMetre(
+            f"{piece.title or 'this piece'!r}: {piece.steps_per_quarter} steps a quarter, {piece.bar_steps} a bar and "
+            f"{piece.pickup} in the pickup do not fit a grid of eighths. Take a piece whose bars and pickup are whole "
+            "eighths, as in 4/4, 3/4 or 6/8, on a grid of 2, 4, 6, … steps a quarter."
+        )
+    before = np.pad(piece.onset, ((wide - 1, -len(piece) % wide), (0, 0)))
+    struck = np.stack([before[i : i + len(piece) : wide] for i in range(wide)]).any(axis=0)
+    pitch = piece.pitch[::wide]
+    struck[1:] |= pitch[1:] != pitch[:-1]
+    fermata = np.add.reduceat(piece.fermata, np.arange(0, len(piece), wide)) > 0
+    return replace(
+        piece,
+        pitch=pitch,
+        onset=struck & (pitch != REST),
+        fermata=fermata,
+        steps_per_quarter=GRID,
+        pickup=piece.pickup // wide,
+    )

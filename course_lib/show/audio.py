@@ -19,8 +19,10 @@ from course_lib.show import roll
 SAMPLE_RATE = 16_000
 """Samples a second of everything this module makes. The font's reeds hold nothing above 8 kHz (-50 dB)."""
 
+
 LONGEST = 600.0
 """Seconds of music that are turned into sound at most."""
+
 
 INSTRUMENTS = {
     "piano": 0, "harpsichord": 6, "organ": 19, "guitar": 24, "violin": 40, "viola": 41, "cello": 42, "strings": 48,
@@ -29,12 +31,20 @@ INSTRUMENTS = {
 }  # fmt: skip
 """Names that ``synthesize`` knows, with their General MIDI number 0..127."""
 
+
 REEDS = ("oboe", "clarinet", "english horn", "bassoon")
 """The default, a reed quartet: four timbres that are told apart, quick to speak, steady and in tune with each other."""
 
+
 _TAIL = 1.0  # seconds after the last step, in which the last notes die away
+
+
 _FADE = 0.4  # seconds at the very end
+
+
 _LOUDNESS = -18.0  # dB below full scale, mean power of the sounding part
+
+
 _CEILING = -1.0  # dB below full scale, no sample is louder
 
 

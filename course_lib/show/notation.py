@@ -14,7 +14,11 @@ from course_lib.music.piece import MusicError, Piece
 from course_lib.show.roll import bar_count
 
 _SVG = "http://www.w3.org/2000/svg"
+
+
 _NOT_DRAWN = {"placeholder", "tempo"}  # the metronome mark would bring a whole text font along
+
+
 _number = count(1)
 
 

@@ -18,9 +18,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+
 _DPI = 160
+
+
 _SMALL, _NORMAL = 12, 13.5  # points: still read where a phone shows the picture at half its size
+
+
 _GREY, _PALE = "#595959", "#D9D9D9"
+
+
 _FILLS = {"data": "#FFFFFF", "layer": "#DCE9F5", "random": "#FBE5D0", "loss": "#EFEFEF"}
 
 
@@ -72,7 +79,7 @@ def plot_piano_roll(piece: Piece, ax: Axes | None = None, title: str | None = No
     from matplotlib.patches import Patch
 
     ax = _axes(ax, (7, 3.6))
-    boxes = roll.bars(piece)
+    boxes = roll.note_boxes(piece)
     corners = [[(b.left, b.bottom), (b.right, b.bottom), (b.right, b.top), (b.left, b.top)] for b in boxes]
     colours = [roll.voice_colour(piece, b.voice) for b in boxes]
     ax.add_collection(PolyCollection(corners, facecolors=colours, zorder=3), autolim=False)

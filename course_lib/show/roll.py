@@ -12,10 +12,11 @@ from course_lib.music.piece import REST, SATB, Note, Piece, note_name
 VOICE_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Soprano, alto, tenor, bass, further voices: the set of Okabe and Ito, told apart with any colour vision."""
 
+
 _NATURALS = (0, 2, 4, 7, 9)  # without F and B, whose names would stand on those of E and C
 
 
-class Bar(NamedTuple):
+class NoteBox(NamedTuple):
     """One note as a box: ``left`` and ``right`` in time steps, ``bottom`` and ``top`` in MIDI pitch."""
 
     voice: int
@@ -39,7 +40,7 @@ def voice_colour(piece: Piece, voice: int) -> str:
     return VOICE_COLOURS[min(place(piece, voice), len(VOICE_COLOURS) - 1)]
 
 
-def bars(piece: Piece) -> list[Bar]:
+def note_boxes(piece: Piece) -> list[NoteBox]:
     """A box for each note, in the order in which they are to be drawn.
 
     A box ends a little before its note does: struck repeats are two boxes, a held note is one. A note that was
@@ -54,7 +55,7 @@ def bars(piece: Piece) -> list[Bar]:
         left = note.start - (lead(piece) if note.held else 0.0)
         half = halves.get(note, 0)
         bottom, top = (note.pitch if half > 0 else note.pitch - 0.45), (note.pitch if half < 0 else note.pitch + 0.45)
-        found.append(Bar(note.voice, left, note.start + note.length - gap, bottom, top))
+        found.append(NoteBox(note.voice, left, note.start + note.length - gap, bottom, top))
     return found
 
 

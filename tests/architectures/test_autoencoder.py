@@ -7,7 +7,7 @@ from keras import layers, ops
 
 from course_lib import training
 from course_lib.architectures.autoencoder import Autoencoder, Sparsity, Stack, TiedDense
-from course_lib.architectures.feedforward import VoiceCrossEntropy
+from course_lib.architectures.losses import VoiceCrossEntropy
 
 JIT = keras.backend.backend() == "jax"  # for networks this small TensorFlow is quicker without
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from course_lib.architectures.autoregressive import AutoregressiveSampler, autoregressive_decoder
+from course_lib.architectures.decoding import AutoregressiveSampler
+from course_lib.architectures.variational import autoregressive_decoder
 
 CODE, STEPS, SIZES = 3, 7, (4, 5, 2)
 WIDTH = sum(SIZES)

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from keras import layers
 
-from course_lib.architectures.bidirectional import Forgetful, Gibbs, bidirectional, forward_only, told
-from course_lib.architectures.feedforward import VoiceCrossEntropy
+from course_lib.architectures.batches import MaskedBatches, masked_features
+from course_lib.architectures.decoding import Gibbs
+from course_lib.architectures.losses import VoiceCrossEntropy
+from course_lib.architectures.recurrent import bidirectional, forward_only
 
 SIZES = (5, 4, 6)
 WIDTH = 2 * sum(SIZES) + 3 + 2
@@ -75,7 +77,7 @@ def test_what_is_told() -> None:
     symbols = np.array([[[2, 0, 0], [hold, 0, 0], [1, 0, 0], [hold, 0, 0], [hold, 0, 0]]])
     known = np.ones((1, 5, 3), bool)
     known[0, 2, 0] = False
-    x = told(symbols, known, np.full((1, 5, 2), 7.0), SIZES)
+    x = masked_features(symbols, known, np.full((1, 5, 2), 7.0), SIZES)
     assert x.shape == (1, 5, WIDTH) and x.dtype == np.float32
     row = np.eye(SIZES[0])
     assert np.array_equal(x[0, :, :5], [row[2], row[hold], 0 * row[0], row[hold], row[hold]])
@@ -91,12 +93,14 @@ def test_what_is_not_known_is_not_told() -> None:
         known = rng.random(symbols.shape) >= share
         other = np.where(known, symbols, rng.integers(0, 4, symbols.shape))
         assert not np.array_equal(symbols, other)
-        assert np.array_equal(told(symbols, known, about, SIZES), told(other, known, about, SIZES))
+        assert np.array_equal(
+            masked_features(symbols, known, about, SIZES), masked_features(other, known, about, SIZES)
+        )
 
 
 def test_forgetful_batches() -> None:
     symbols, about = some(10)
-    data = Forgetful(symbols, about, SIZES, batch=4)
+    data = MaskedBatches(symbols, about, SIZES, batch=4)
     assert len(data) == 3 and [len(data[i][0]) for i in range(3)] == [4, 4, 2]
     for number in range(3):
         x, targets, weight = data[number]
@@ -112,7 +116,7 @@ def test_forgetful_batches() -> None:
 def test_each_epoch_forgets_anew_and_validation_does_not() -> None:
     symbols, about = some(8)
     for again in (True, False):
-        data = Forgetful(symbols, about, SIZES, batch=8, again=again)
+        data = MaskedBatches(symbols, about, SIZES, batch=8, again=again)
         before = data[0][1]
         assert np.array_equal(before, data[0][1])
         data.on_epoch_end()
@@ -123,7 +127,7 @@ def test_each_epoch_forgets_anew_and_validation_does_not() -> None:
 def test_the_loss_is_that_of_a_random_order() -> None:
     """For a network that knows nothing it is the log of the sizes, whatever is forgotten."""
     symbols, about = some(64)
-    x, targets, weight = Forgetful(symbols, about, SIZES, batch=64)[0]
+    x, targets, weight = MaskedBatches(symbols, about, SIZES, batch=64)[0]
     nats = VoiceCrossEntropy(SIZES)(targets, np.zeros((64, 9, sum(SIZES)), np.float32), sample_weight=weight)
     asked = (targets >= 0).sum(axis=1) * weight[:, None] / 9
     assert np.allclose(float(nats), (asked @ np.log(SIZES)).mean(), atol=1e-4)
@@ -134,7 +138,7 @@ def test_every_weight_learns_and_the_model_is_saved(tmp_path: Path) -> None:
     import tensorflow as tf
 
     model = network(0.3)
-    x, targets, _ = Forgetful(*some(8), SIZES)[0]
+    x, targets, _ = MaskedBatches(*some(8), SIZES)[0]
     with tf.GradientTape() as tape:
         loss = keras.ops.mean(VoiceCrossEntropy(SIZES)(targets, model(x, training=True)))
     gradients = tape.gradient(loss, model.trainable_variables)
@@ -151,10 +155,10 @@ def test_it_learns_what_two_voices_have_to_do_with_each_other() -> None:
     about = np.zeros((256, 6, 1), np.float32)
     model = bidirectional(2 * 8 + 3, 8, pairs(16))
     model.compile(keras.optimizers.Adam(0.01), VoiceCrossEntropy((4, 4)), jit_compile=False)
-    model.fit(Forgetful(symbols, about, (4, 4), batch=32), epochs=25, verbose=0)
+    model.fit(MaskedBatches(symbols, about, (4, 4), batch=32), epochs=25, verbose=0)
     known = np.ones((256, 6, 2), bool)
     known[..., 1] = False
-    answer = model.predict_on_batch(told(symbols, known, about, (4, 4)))[..., 4:].argmax(axis=-1)
+    answer = model.predict_on_batch(masked_features(symbols, known, about, (4, 4)))[..., 4:].argmax(axis=-1)
     assert (answer == symbols[..., 0]).mean() > 0.95
 
 

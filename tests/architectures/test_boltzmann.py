@@ -8,15 +8,10 @@ import numpy as np
 import pytest
 from keras import layers
 
-from course_lib.architectures.boltzmann import (
-    RBM,
-    RNNRBM,
-    Dice,
-    annealed_importance,
-    importance_weights,
-    log_partition,
-)
-from course_lib.architectures.nade import NOTHING
+from course_lib.architectures.batches import NO_FRAME
+from course_lib.architectures.boltzmann import RBM, Dice
+from course_lib.architectures.over_time import RNNRBM
+from course_lib.architectures.partition import annealed_importance, importance_weights, log_partition
 
 KEYS, HIDDEN = 5, 3
 EVERY = np.array(list(product([0, 1], repeat=KEYS)), np.float32)
@@ -179,14 +174,14 @@ def rnn_rbm() -> RNNRBM:
 
 def sequences() -> np.ndarray:
     v = (np.random.default_rng(0).random((3, 9, KEYS)) < 0.3).astype(np.int8)
-    v[1, 6:] = v[2, 2:] = NOTHING
+    v[1, 6:] = v[2, 2:] = NO_FRAME
     return v
 
 
 def test_an_rnn_rbm_moves_the_biases_of_each_frame() -> None:
     model, v = rnn_rbm(), sequences()
     energy = np.asarray(model(v))
-    assert ((energy == 0) == (v[..., 0] == NOTHING)).all()
+    assert ((energy == 0) == (v[..., 0] == NO_FRAME)).all()
     moved = [np.asarray(part) for part in model.moved(model.past(v)[0, 4:5])]
     assert float(model.frames(v[0, 4:5], *moved)[0]) == pytest.approx(energy[0, 4], abs=1e-5)
     assert np.abs(moved[0]).max() > 1e-3

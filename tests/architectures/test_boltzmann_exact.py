@@ -6,15 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from course_lib.architectures.boltzmann import RBM, log_partition
-from course_lib.architectures.boltzmann_exact import (
-    ExactNats,
-    ExactRBM,
-    clamped_gibbs,
-    cooled,
-    every_frame,
-    log_probabilities,
-)
+from course_lib.architectures.boltzmann import RBM, ExactRBM, clamped_gibbs, cooled
+from course_lib.architectures.partition import ExactNats, every_frame, log_partition, log_probabilities
 
 KEYS, HIDDEN = 5, 3
 EVERY = every_frame(KEYS)

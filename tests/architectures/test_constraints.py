@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from course_lib.architectures.boltzmann import ConvolutionalRBM
-from course_lib.architectures.constraints import (
+from course_lib.architectures.crbm_constraints import (
     Places,
     SelfSimilarity,
     Sums,

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from course_lib.architectures.feedforward import VoiceCrossEntropy, harmoniser, minibach
+from course_lib.architectures.feedforward import harmoniser, minibach
+from course_lib.architectures.losses import VoiceCrossEntropy
 
 
 def test_minibach_has_the_sizes_of_the_book() -> None:

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from course_lib.architectures.feedforward import VoiceCrossEntropy
+from course_lib.architectures.losses import VoiceCrossEntropy
 from course_lib.architectures.manipulation import CodeSearch, Gaussian
 
 JIT = keras.backend.backend() == "jax"

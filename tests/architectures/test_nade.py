@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from keras import layers
 
-from course_lib.architectures.nade import NADE, NOTHING, RNNNADE, Independent, NoteByNote, OverTime
+from course_lib.architectures.batches import NO_FRAME
+from course_lib.architectures.nade import NADE, Independent, NoteByNote
+from course_lib.architectures.over_time import RNNNADE, OverTime
 
 KEYS, HIDDEN = 7, 5
 EVERY = np.array(list(product([0, 1], repeat=KEYS)), np.float32)
@@ -108,14 +110,14 @@ def composed() -> RNNNADE:
 def sequences() -> np.ndarray:
     rng = np.random.default_rng(0)
     v = (rng.random((3, 9, KEYS)) < 0.3).astype(np.int8)
-    v[1, 6:] = v[2, 2:] = NOTHING
+    v[1, 6:] = v[2, 2:] = NO_FRAME
     return v
 
 
 def test_an_rnn_nade_gives_each_frame_its_cost_and_filling_none() -> None:
     model, v = composed(), sequences()
     nats = np.asarray(model(v))
-    assert nats.shape == (3, 9) and ((nats == 0) == (v[..., 0] == NOTHING)).all()
+    assert nats.shape == (3, 9) and ((nats == 0) == (v[..., 0] == NO_FRAME)).all()
     alone = np.asarray(model(v[1:2, :6]))
     np.testing.assert_allclose(nats[1, :6], alone[0], atol=1e-5)
     assert float(model.compute_loss(v, None, nats)) == pytest.approx(nats[nats > 0].mean(), rel=1e-5)

@@ -9,20 +9,22 @@ import numpy as np
 import pytest
 from keras import layers
 
-from course_lib.architectures.boltzmann import RBM, RNNRBM, log_partition
-from course_lib.architectures.nade import NADE, NOTHING, RNNNADE, Independent, NoteByNote, OverTime
+from course_lib.architectures.batches import NO_FRAME, FrameBatches, padded_frames, with_transposition
+from course_lib.architectures.boltzmann import RBM
+from course_lib.architectures.nade import NADE, Independent, NoteByNote
 from course_lib.architectures.over_time import (
+    RNNNADE,
+    RNNRBM,
     Ear,
-    Sequences,
+    OverTime,
     complete_below,
     estimated_nats,
-    filled_up,
     frame_nats,
     improvise,
     improvise_chain,
     known_before,
-    told,
 )
+from course_lib.architectures.partition import log_partition
 
 KEYS, SHIFT = 4, 1
 EVERY = np.array(list(product([0, 1], repeat=KEYS)), bool)
@@ -35,7 +37,7 @@ def songs(count: int = 5, seed: int = 0, keys: int = KEYS) -> list[np.ndarray]:
 
 def rough(model: OverTime, shift: int = 0, scale: float = 1.0) -> OverTime:
     """A built model whose weights are far from zero."""
-    model(filled_up([told(song, shift) for song in songs()]))
+    model(padded_frames([with_transposition(song, shift) for song in songs()]))
     rng = np.random.default_rng(1)
     for weight in model.trainable_weights:
         weight.assign(rng.normal(0, scale, weight.shape))
@@ -48,23 +50,23 @@ def nade_model(frames: layers.Layer, shift: int = 0, cell: str = "LSTM") -> RNNN
 
 def test_a_told_sequence_is_moved_and_says_how_far() -> None:
     song = np.eye(KEYS, dtype=bool)[:3]
-    found = told(song, 2, -1)
+    found = with_transposition(song, 2, -1)
     assert found.shape == (3, KEYS + 5) and found.dtype == np.int8
     assert found[:, :KEYS].tolist() == np.roll(song, -1, 1).astype(int).tolist()
     assert found[:, KEYS:].tolist() == [[0, 1, 0, 0, 0]] * 3
-    assert told(song, 0).shape == (3, KEYS)
+    assert with_transposition(song, 0).shape == (3, KEYS)
     with pytest.raises(ValueError, match="semitones is 3.*Raise shift"):
-        told(song, 2, 3)
+        with_transposition(song, 2, 3)
 
 
 def test_batches_hold_every_sequence_once_and_fill_with_nothing() -> None:
     given = songs(7, keys=6)
     for song in given:
         song[:, [0, -1]] = False
-    batches = Sequences(given, batch=3, shift=SHIFT, seed=2)
+    batches = FrameBatches(given, batch=3, shift=SHIFT, seed=2)
     for _ in range(2):
         rows = [row for i in range(len(batches)) for row in batches[i][0]]
-        real = [row[row[:, 0] != NOTHING] for row in rows]
+        real = [row[row[:, 0] != NO_FRAME] for row in rows]
         assert sorted(len(row) for row in real) == sorted(map(len, given))
         for row in real:
             move = int(row[0, 6:].argmax()) - SHIFT
@@ -73,20 +75,20 @@ def test_batches_hold_every_sequence_once_and_fill_with_nothing() -> None:
         # Keras takes the lengths of the first two batches for all if they are equal.
         assert batches[0][0].shape[1] != batches[1][0].shape[1]
         batches.on_epoch_end()
-    fixed = Sequences(songs(7), batch=7, shift=SHIFT, fixed=True)
+    fixed = FrameBatches(songs(7), batch=7, shift=SHIFT, fixed=True)
     assert (fixed[0][0][:, 0, KEYS:].argmax(1) == SHIFT).all() and fixed.shape == (7, 15)
 
 
 def test_batches_refuse_notes_that_would_leave_the_keys() -> None:
     with pytest.raises(ValueError, match="off the keys"):
-        Sequences([np.ones((3, KEYS), bool)], shift=1)
+        FrameBatches([np.ones((3, KEYS), bool)], shift=1)
 
 
 def test_frame_costs_are_those_of_each_sequence_alone() -> None:
     model, given = nade_model(NADE(KEYS, 3), SHIFT), songs(40, 3)
     found = frame_nats(model, given, SHIFT)
     for song, nats in zip(given[:3], found, strict=False):
-        np.testing.assert_allclose(nats, np.asarray(model(told(song, SHIFT)[None]))[0], atol=1e-5)
+        np.testing.assert_allclose(nats, np.asarray(model(with_transposition(song, SHIFT)[None]))[0], atol=1e-5)
     assert [len(nats) for nats in found] == [len(song) for song in given]
 
 
@@ -187,7 +189,7 @@ def test_a_sequence_of_keys_alone_trains() -> None:
     keras.utils.set_random_seed(0)
     model = OverTime(layers.SimpleRNN(8, return_sequences=True), Independent(KEYS), (KEYS, 0))
     given = [np.tile(np.eye(KEYS, dtype=bool)[:2], (n, 1)) for n in (3, 4, 6, 7)]
-    model(filled_up(given))
+    model(padded_frames(given))
     model.compile(keras.optimizers.Adam(0.03), jit_compile=False)
-    history = model.fit(Sequences(given, batch=2), epochs=30, verbose=0).history["loss"]
+    history = model.fit(FrameBatches(given, batch=2), epochs=30, verbose=0).history["loss"]
     assert history[-1] < 0.2 * history[0]

@@ -8,19 +8,12 @@ from keras import layers
 
 from course_lib.architectures import autoencoder, recurrent, variational
 from course_lib.architectures.autoencoder import Autoencoder
-from course_lib.architectures.recurrent import (
-    END,
-    PAD,
-    START,
-    Batches,
-    Generator,
-    TokenCrossEntropy,
-    padded,
-    rnn_decoder,
-    rnn_encoder,
-    token_nats,
-)
+from course_lib.architectures.batches import TokenBatches, padded
+from course_lib.architectures.decoding import Sampler
+from course_lib.architectures.losses import TokenCrossEntropy, token_nats
+from course_lib.architectures.recurrent import rnn_decoder, rnn_encoder
 from course_lib.architectures.variational import VAE
+from course_lib.symbols import END, PAD, START
 
 SYMBOLS = 11
 CELLS = {"SimpleRNN": layers.SimpleRNNCell, "GRU": layers.GRUCell, "LSTM": layers.LSTMCell}
@@ -85,7 +78,7 @@ def test_nats_are_those_of_each_sequence_alone() -> None:
 
 def test_batches_hold_every_sequence_once_and_are_as_many_in_every_epoch() -> None:
     sequences = walks(100)
-    batches = Batches(sequences, numbers=90)
+    batches = TokenBatches(sequences, numbers=90)
     count = len(batches)
     widths = [batches[i][0].shape[1] for i in range(2)]
     assert widths[0] < widths[1]
@@ -96,13 +89,13 @@ def test_batches_hold_every_sequence_once_and_are_as_many_in_every_epoch() -> No
     x, y = batches[2]
     assert x.shape == y.shape and np.array_equal(x[:, 1:][y[:, :-1] != PAD], y[:, :-1][y[:, :-1] != PAD])
     with pytest.raises(ValueError, match="two at least"):
-        Batches([np.array([START])])
+        TokenBatches([np.array([START])])
 
 
 def test_it_learns() -> None:
     model = model_of("GRU", (16,), 0.0)
     model.compile(keras.optimizers.Adam(0.02), TokenCrossEntropy(), jit_compile=False)
-    batches = Batches(walks(), numbers=100)
+    batches = TokenBatches(walks(), numbers=100)
     before = np.exp(np.concatenate(token_nats(model, walks())).mean())
     model.fit(batches, validation_data=batches, epochs=12, verbose=0)
     assert np.exp(np.concatenate(token_nats(model, walks())).mean()) < min(2.0, before)
@@ -127,37 +120,37 @@ def test_without_heat_it_is_the_model_step_by_step(kind: str, prompt: list[int])
     model = model_of(kind)
     wanted = step_by_step(model, prompt, 20)
     for settings in ({"temperature": 0.0}, {"temperature": 1.0, "top_k": 1}):
-        made = Generator(model, jit=kind == "LSTM").generate(2, prompt, longest=20, **settings)
+        made = Sampler(model, jit=kind == "LSTM").generate(2, prompt, longest=20, **settings)
         assert made.tolist() == [wanted, wanted]
 
 
 def test_draws_follow_the_distribution() -> None:
     model = model_of("LSTM")
-    made = Generator(model, jit=False).generate(4000, [START, 5], longest=3)
+    made = Sampler(model, jit=False).generate(4000, [START, 5], longest=3)
     logits = np.array(model(np.array([[START, 5]])))[0, -1]
     logits[[PAD, START]] = -np.inf
     p = np.exp(logits - logits.max())
     share = np.bincount(made[:, 2], minlength=SYMBOLS) / 4000
     assert np.abs(share - p / p.sum()).max() < 0.03
-    few = Generator(model, jit=False).generate(500, [START, 5], top_k=2, longest=3)[:, 2]
+    few = Sampler(model, jit=False).generate(500, [START, 5], top_k=2, longest=3)[:, 2]
     assert set(few.tolist()) == set(np.argsort(-logits)[:2].tolist())
 
 
 @pytest.mark.parametrize("jit", [True, False])
 def test_one_generator_takes_any_number_and_length(jit: bool) -> None:
-    generator = Generator(model_of("GRU"), jit)
+    generator = Sampler(model_of("GRU"), jit)
     for n, longest in ((1, 9), (2, 9), (2, 14), (1, 6), (3, 20)):
         assert generator.generate(n, [START, 4], longest=longest).shape == (n, longest)
 
 
 def test_one_seed_one_tune() -> None:
-    generator = Generator(model_of("GRU"), jit=False)
+    generator = Sampler(model_of("GRU"), jit=False)
     one, again, other = (generator.generate(5, longest=30, seed=seed) for seed in (1, 1, 2))
     assert np.array_equal(one, again) and not np.array_equal(one, other)
 
 
 def test_a_tune_ends_once_and_keeps_its_prompt() -> None:
-    made = Generator(model_of("LSTM"), jit=False).generate(60, [START, 4, 3], longest=25)
+    made = Sampler(model_of("LSTM"), jit=False).generate(60, [START, 4, 3], longest=25)
     assert made.shape == (60, 25) and (made[:, :3] == [START, 4, 3]).all()
     for row in made.tolist():
         end = row.index(END) if END in row else len(row) - 1
@@ -165,7 +158,7 @@ def test_a_tune_ends_once_and_keeps_its_prompt() -> None:
 
 
 def test_what_cannot_be_generated_is_refused() -> None:
-    generator = Generator(model_of("GRU"), jit=False)
+    generator = Sampler(model_of("GRU"), jit=False)
     for wrong in ({"prompt": []}, {"prompt": [1] * 6, "longest": 5}, {"temperature": -1}, {"top_k": 0}):
         with pytest.raises(ValueError, match=r"prompt|temperature"):
             generator.generate(**wrong)
@@ -173,7 +166,7 @@ def test_what_cannot_be_generated_is_refused() -> None:
 
 def test_more_training_is_heard_at_once() -> None:
     model = model_of("GRU")
-    generator = Generator(model, jit=False)
+    generator = Sampler(model, jit=False)
     generator.generate(1, longest=8)
     model.layers[-1].bias.assign(keras.ops.one_hot(6, SYMBOLS) * 100)
     assert generator.generate(1, longest=8)[0].tolist() == [START] + [6] * 7

@@ -10,18 +10,20 @@ import numpy as np
 import pytest
 from keras import layers
 
-from course_lib.architectures.recurrent import END, PAD, START, TokenCrossEntropy, rnn_encoder
-from course_lib.architectures.seq2seq import (
-    CLOCK,
+from course_lib.architectures.attention import (
+    POSITIONS,
     Attention,
+    attention_encoder,
     attentive_decoder,
-    clock,
-    reader,
+    positional_encoding,
     said_before,
     teacher_decoder,
     teacher_forced,
-    translate,
 )
+from course_lib.architectures.decoding import translate
+from course_lib.architectures.losses import TokenCrossEntropy
+from course_lib.architectures.recurrent import rnn_encoder
+from course_lib.symbols import END, PAD, START
 
 STEPS, SYMBOLS, CODE = 4, 6, 5
 KINDS = pytest.mark.parametrize("kind", ["code", "attention"])
@@ -38,7 +40,7 @@ def parts(kind: str, louder: float = 3.0) -> tuple[keras.Model, keras.Model]:
     if kind == "code":
         pair = rnn_encoder(STEPS, 7, CODE, [layers.GRUCell(8)]), teacher_decoder(CODE, SYMBOLS, 8)
     else:
-        pair = reader(STEPS, 7, 4), attentive_decoder(STEPS, 8 + CLOCK, SYMBOLS, 8, 6)
+        pair = attention_encoder(STEPS, 7, 4), attentive_decoder(STEPS, 8 + POSITIONS, SYMBOLS, 8, 6)
     for model in pair:
         model.set_weights([louder * weight for weight in model.get_weights()])
     return pair
@@ -82,8 +84,8 @@ def test_the_padding_of_the_source_is_not_seen(kind: str) -> None:
         weights = decoder.predict_on_batch([*map(np.asarray, (memory, real)), said_before(SOURCE), *zeros])[-1]
         np.testing.assert_allclose(weights.sum(-1), 1, atol=1e-6)
         assert (weights[1, :, 3] == 0).all() and (weights[0] > 0).all()
-    short = reader(3, 7, 4) if kind == "attention" else rnn_encoder(3, 7, CODE, [layers.GRUCell(8)])
-    narrow = attentive_decoder(3, 8 + CLOCK, SYMBOLS, 8, 6) if kind == "attention" else decoder
+    short = attention_encoder(3, 7, 4) if kind == "attention" else rnn_encoder(3, 7, CODE, [layers.GRUCell(8)])
+    narrow = attentive_decoder(3, 8 + POSITIONS, SYMBOLS, 8, 6) if kind == "attention" else decoder
     short.set_weights(encoder.get_weights())
     narrow.set_weights(decoder.get_weights())
     said = said_before(SOURCE[1:2])
@@ -104,10 +106,10 @@ def test_attention_is_a_weighted_mean() -> None:
 
 
 def test_the_clock_goes_on() -> None:
-    every, done = map(np.asarray, clock(np.zeros((1, 5), np.int32), np.zeros((1, 1), np.float32), 4))
+    every, done = map(np.asarray, positional_encoding(np.zeros((1, 5), np.int32), np.zeros((1, 1), np.float32), 4))
     np.testing.assert_allclose(every[0, 3], [np.sin(3), np.sin(0.3), np.cos(3), np.cos(0.3)], rtol=1e-5)
     assert done.tolist() == [[5.0]]
-    later, done = map(np.asarray, clock(np.zeros((1, 2), np.int32), np.full((1, 1), 3.0, np.float32), 4))
+    later, done = map(np.asarray, positional_encoding(np.zeros((1, 2), np.int32), np.full((1, 1), 3.0, np.float32), 4))
     np.testing.assert_allclose(later, every[:, 3:], rtol=1e-5)
     assert done.tolist() == [[5.0]]
 
@@ -132,7 +134,7 @@ def test_it_learns_to_translate(kind: str) -> None:
     encoder, decoder = (
         (rnn_encoder(STEPS, 7, 16, [layers.GRUCell(24)]), teacher_decoder(16, SYMBOLS, 24))
         if kind == "code"
-        else (reader(STEPS, 7, 12), attentive_decoder(STEPS, 24 + CLOCK, SYMBOLS, 24, 12))
+        else (attention_encoder(STEPS, 7, 12), attentive_decoder(STEPS, 24 + POSITIONS, SYMBOLS, 24, 12))
     )
     model = teacher_forced(encoder, decoder)
     model.compile(keras.optimizers.Adam(0.01), TokenCrossEntropy())

@@ -11,9 +11,8 @@ import pytest
 from keras import layers, ops
 
 from course_lib import training
-from course_lib.architectures.autoregressive import autoregressive_decoder
-from course_lib.architectures.feedforward import VoiceCrossEntropy
-from course_lib.architectures.variational import VAE, Sampling, gaussian_kl
+from course_lib.architectures.losses import VoiceCrossEntropy
+from course_lib.architectures.variational import VAE, Sampling, autoregressive_decoder, gaussian_kl
 
 JIT = keras.backend.backend() == "jax"  # for networks this small TensorFlow is quicker without
 SIZES = (3, 4)

@@ -5,19 +5,12 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from course_lib.architectures.recurrent import (
-    END,
-    PAD,
-    START,
-    TokenCrossEntropy,
-    padded,
-    recurrent,
-    rnn_decoder,
-    rnn_encoder,
-    token_nats,
-)
+from course_lib.architectures.batches import Examples, padded
+from course_lib.architectures.decoding import Writer
+from course_lib.architectures.losses import SequenceCrossEntropy, TokenCrossEntropy, token_nats
+from course_lib.architectures.recurrent import Told, recurrent, rnn_decoder, rnn_encoder, taught_decoder
 from course_lib.architectures.variational import VAE
-from course_lib.architectures.vrae import Examples, SequenceCrossEntropy, Told, Writer, taught_decoder
+from course_lib.symbols import END, PAD, START
 
 SYMBOLS, CODE = 9, 4
 CELLS = {"SimpleRNN": layers.SimpleRNNCell, "GRU": layers.GRUCell, "LSTM": layers.LSTMCell}

@@ -18,7 +18,7 @@ SOURCE = """
 import ipywidgets
 import numpy as np
 from course_lib.music.pitch_sets import SetTable, conditional, pitch_sets
-from course_lib.music.polyphony import chorale_frames
+from course_lib.music import chorale_frames
 from course_lib.show.chord_board import ChordBoard
 
 data = chorale_frames()

@@ -15,7 +15,7 @@ from nbconvert import HTMLExporter
 
 from benchmarks import explorer as benchmark
 from course_lib.music.files import read_bytes
-from course_lib.show.explorer import Decoder
+from course_lib.show.widgets.explorer import Decoder
 from tests.browser.lab import MINUTE, Lab, open_cells
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ SOURCE = """
 import numpy as np
 from course_lib.music.datasets import chorales, windows
 from course_lib.music.piece import Piece
-from course_lib.show.explorer import Explorer
+from course_lib.show.widgets import Explorer
 
 train = windows(chorales().train, bars=2, stride=8)[:200]
 test = windows(chorales().test, bars=2, stride=8)[:5]
@@ -198,7 +198,7 @@ def test_in_the_lab(browser_page: Page, lab: Lab, decode: Decoder) -> None:
 MOODY = """
 import numpy as np
 from course_lib.music.piece import Piece
-from course_lib.show.explorer import Explorer
+from course_lib.show.widgets import Explorer
 
 def decode(code):
     if code[1] > 0.4:

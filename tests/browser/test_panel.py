@@ -15,7 +15,7 @@ from nbconvert import HTMLExporter
 
 from course_lib.music.files import read_bytes
 from course_lib.music.piece import Piece
-from course_lib.show.player import Player
+from course_lib.show.panel import Player
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

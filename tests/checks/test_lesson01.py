@@ -13,7 +13,7 @@ import pytest
 from course_lib.checks import lesson01
 from course_lib.checks.feedback import Feedback
 from course_lib.music.datasets import windows
-from course_lib.music.encodings import MINIBACH_RANGES, OneHot, Tokens
+from course_lib.music.encodings.voices import MINIBACH_RANGES, OneHot, Tokens
 from course_lib.music.piece import REST, Piece
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01_music_as_tensors.ipynb"

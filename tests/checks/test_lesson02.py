@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from course_lib.checks import lesson02
-from course_lib.music.encodings import MINIBACH_RANGES
+from course_lib.music.encodings.voices import MINIBACH_RANGES
 from course_lib.music.piece import Piece
 from tests.checks.solved import solutions_of
 

@@ -10,7 +10,7 @@ import pytest
 
 from course_lib.checks import lesson03
 from course_lib.music.datasets import chorales, windows
-from course_lib.music.encodings import MINIBACH_RANGES, OneHot
+from course_lib.music.encodings.voices import MINIBACH_RANGES, OneHot
 from tests.checks.solved import solutions_of
 
 ENCODING = OneHot()

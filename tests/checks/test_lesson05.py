@@ -10,7 +10,7 @@ import pytest
 
 from course_lib.checks import lesson05
 from course_lib.music.datasets import celtic_tunes
-from course_lib.music.tune_form import complete_bars, is_aabb
+from course_lib.music.measures.tunes import complete_bars, is_aabb
 from tests.checks.solved import solutions_of
 
 CHECKS = [getattr(lesson05, f"check_{number}") for number in range(1, 6)]

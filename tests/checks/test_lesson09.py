@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from course_lib.checks import lesson09
-from course_lib.music.voice_leading import faults
+from course_lib.music.measures.voice_leading import faults
 from tests.checks.solved import solutions_of
 
 CHECKS = [getattr(lesson09, f"check_{number}") for number in range(1, 6)]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from course_lib.checks import lesson10
-from course_lib.music.phrases import BASS, FIRST
+from course_lib.music.encodings.phrases import BASS, FIRST
 from tests.checks.solved import solutions_of
 
 CHECKS = [getattr(lesson10, f"check_{number}") for number in range(1, 6)]

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from course_lib.checks import lesson11
-from course_lib.music.datasets import celtic_tunes
-from course_lib.music.tune_phrases import phrases
+from course_lib.music.datasets import celtic_tunes, tune_phrases
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "11_vrae.ipynb"
 CHECKS = [getattr(lesson11, f"check_{number}") for number in range(1, 6)]
@@ -145,7 +144,7 @@ def test_5_takes_what_has_the_properties() -> None:
 def of_book() -> list[str]:
     """A phrase of a training tune that has all properties but one: it is copied."""
     for tune in celtic_tunes().train:
-        for phrase in phrases(tune, (4,)):
+        for phrase in tune_phrases(tune, (4,)):
             if lesson11.check_5(Z, lambda z, p=phrase: p.tokens).message.startswith("All its"):
                 return list(phrase.tokens)
     raise AssertionError("no such phrase")

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from course_lib.checks import lesson12
+from course_lib.music.datasets import chorale_frames
+from course_lib.music.encodings.frames import frames_piece
 from course_lib.music.piece import REST, Piece
-from course_lib.music.polyphony import chorale_frames, frames_piece
 from tests.checks.solved import solutions_of
 
 CHECKS = [getattr(lesson12, f"check_{number}") for number in range(1, 6)]

@@ -3,7 +3,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from course_lib.music.abc_tokens import (
+from course_lib.music.datasets import celtic_tunes
+from course_lib.music.encodings.abc_tokens import (
     NotATune,
     Vocabulary,
     abc_to_tokens,
@@ -13,7 +14,6 @@ from course_lib.music.abc_tokens import (
     tokens_to_abc,
     tokens_to_piece,
 )
-from course_lib.music.datasets import celtic_tunes
 from course_lib.music.files import read_bytes
 
 pytestmark = pytest.mark.filterwarnings("ignore::course_lib.music.files.MusicWarning")  # a few notes off the grid

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from course_lib.music.baselines import (
-    PrincipalComponents,
+from course_lib.music.baselines.harmony import (
     chord_chain,
     most_frequent,
     nearest_neighbour,
     nearest_window,
     soprano_table,
 )
+from course_lib.music.baselines.linear import PrincipalComponents
 from course_lib.music.datasets import chorales, windows
 
 TRAIN = np.array([[[60, 55, 48], [62, 55, 47], [64, 55, 48], [60, 52, 48]]])

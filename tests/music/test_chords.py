@@ -1,19 +1,19 @@
 import numpy as np
 import pytest
 
-from course_lib.music.chords import (
+from course_lib.music.datasets import chorales
+from course_lib.music.encodings.chords import (
     CHORDS,
     INPUTS,
     NO_CHORD,
     chord_piece,
     explained,
     half_bars,
-    moved,
     pitch_classes,
     segments,
+    transposed_chords,
     triads,
 )
-from course_lib.music.datasets import chorales
 from course_lib.music.piece import REST, MusicError, Piece, WrongVoices
 
 
@@ -52,9 +52,9 @@ def test_transposing_moves_the_chords() -> None:
     for piece in chorales().valid[:8]:
         chords = triads(piece, piece.bar_steps // 2)
         for shift in (-5, 1, 6):
-            same.extend(triads(piece.transpose(shift), piece.bar_steps // 2) == moved(chords, shift))
+            same.extend(triads(piece.transpose(shift), piece.bar_steps // 2) == transposed_chords(chords, shift))
     assert np.mean(same) > 0.97  # of equal scores the first from C counts, which another key changes
-    assert moved(np.array([0, 11, 12, 23, NO_CHORD]), 1).tolist() == [1, 0, 13, 12, NO_CHORD]
+    assert transposed_chords(np.array([0, 11, 12, 23, NO_CHORD]), 1).tolist() == [1, 0, 13, 12, NO_CHORD]
 
 
 def test_segments_follow_the_bar_lines() -> None:
@@ -83,7 +83,7 @@ def test_what_the_network_sees() -> None:
     piece = block((72, 64, 55, 48), (74, 62, 59, 55), (76, 64, 60, 48), (72, 64, 55, 48), key="C major", pickup=8)
     bars = half_bars(piece)
     assert bars.seen.shape == (4, INPUTS) and bars.heard.shape == (4, 12)
-    assert [CHORDS[i] for i in moved(bars.chord, -bars.shift)] == ["C", "G", "C", "C"]
+    assert [CHORDS[i] for i in transposed_chords(bars.chord, -bars.shift)] == ["C", "G", "C", "C"]
     assert bars.seen[:, 36].tolist() == [1, 0, 1, 0]  # the pickup is the second half of a bar
     assert (bars.seen[:, :12].sum(axis=1) == 1).all() and (bars.seen[:, 12:36].sum(axis=1) == 2).all()
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib.music.copies import Copy, CopyDetector
 from course_lib.music.datasets import chorales, windows
+from course_lib.music.measures.copies import Copy, CopyDetector
 from course_lib.music.piece import REST, MusicError, Piece, WrongMetre, WrongVoices
 
 

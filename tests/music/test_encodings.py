@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.music.datasets import chorales, windows
-from course_lib.music.encodings import MINIBACH_RANGES, OneHot, PianoRoll, Tokens, transposed
+from course_lib.music.encodings.voices import MINIBACH_RANGES, OneHot, PianoRoll, Tokens, transposed
 from course_lib.music.piece import REST, MusicError, Piece, PitchOutOfRange, WrongVoices
 from tests.strategies import pieces
 

@@ -7,9 +7,9 @@ from math import isnan, log2, nan, sqrt
 import numpy as np
 import pytest
 
-from course_lib.music import metrics
 from course_lib.music.datasets import chorales
-from course_lib.music.metrics import Parallel, Spread
+from course_lib.music.measures import metrics
+from course_lib.music.measures.metrics import Parallel, Spread
 from course_lib.music.piece import REST, MusicError, Note, Piece, note_number
 
 SILENCE = Piece(np.full((8, 2), REST), np.zeros((8, 2), bool))

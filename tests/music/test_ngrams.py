@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from course_lib.music.ngrams import START, KneserNey, perplexity
+from course_lib.music.baselines.ngrams import START, KneserNey, perplexity
 from course_lib.music.piece import MusicError
 
 SYMBOLS = 9

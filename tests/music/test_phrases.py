@@ -5,33 +5,24 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from course_lib.music.chords import CHORDS, NO_CHORD, moved, triads
-from course_lib.music.datasets import chorales
-from course_lib.music.phrases import (
+from course_lib.music.baselines.harmony import CONTEXTS, ContextTables, contexts, nearest_phrases
+from course_lib.music.datasets import chorale_phrases, chorales
+from course_lib.music.encodings.chords import CHORDS, NO_CHORD, transposed_chords, triads
+from course_lib.music.encodings.phrases import (
     BASS,
-    CONTEXTS,
-    END,
     FIRST,
-    GRID,
     HOLD,
-    LONGEST,
-    PAD,
+    LONGEST_PHRASE,
     SILENCE,
     SOPRANO,
-    ContextTables,
     Pairs,
     chord_pairs,
-    consonance,
-    contexts,
-    eighths,
-    last_step,
-    nearest_phrases,
     on_beats,
-    pairs,
-    phrases,
-    pitch_accuracy,
+    voice_pairs,
 )
-from course_lib.music.piece import REST, MusicError, Piece, PitchOutOfRange, WrongMetre, WrongVoices
+from course_lib.music.measures.metrics import consonance, last_step, pitch_accuracy
+from course_lib.music.piece import GRID, REST, MusicError, Piece, PitchOutOfRange, WrongMetre, WrongVoices, eighths
+from course_lib.symbols import END, PAD
 
 
 def two(soprano: list[int], bass: list[int], **facts: object) -> Piece:
@@ -75,28 +66,28 @@ def test_a_phrase_ends_after_its_fermata() -> None:
     onset = np.zeros((16, 2), bool)
     onset[::4] = True
     whole = Piece(pitch, onset, fermata=np.arange(16) == 4, voices=("Soprano", "Bass"), pickup=4)
-    first, second = phrases([whole], voices=(0, 1))
+    first, second = chorale_phrases([whole], voices=(0, 1))
     assert (len(first), len(second)) == (4, 4)
     assert first.pitch[:, 0].tolist() == [60, 60, 62, 62] and first.pickup == 2
     assert second.pitch[:, 1].tolist() == [52, 52, 53, 53]
-    assert phrases([whole], voices=(0, 1), longest=3) == []
+    assert chorale_phrases([whole], voices=(0, 1), longest=3) == []
 
 
 def test_the_phrases_of_the_data() -> None:
     """Every eighth of a phrase stands in its chorale, and few phrases are left out."""
     piece = chorales().valid[0]
-    found = phrases([piece])
+    found = chorale_phrases([piece])
     whole = eighths(piece).pitch[:, [0, 3]]
     assert np.array_equal(np.concatenate([phrase.pitch for phrase in found]), whole)
-    every = phrases(chorales().valid)
-    assert max(map(len, every)) <= LONGEST and all(phrase.voices == ("Soprano", "Bass") for phrase in every)
+    every = chorale_phrases(chorales().valid)
+    assert max(map(len, every)) <= LONGEST_PHRASE and all(phrase.voices == ("Soprano", "Bass") for phrase in every)
     assert len(every) > 200
 
 
 def test_numbers_and_back() -> None:
     assert SOPRANO.encode(A, 0).tolist() == [60 - 57 + FIRST, HOLD, 62 - 57 + FIRST, 64 - 57 + FIRST, END]
     assert BASS.encode(A, 1).tolist() == [48 - 36 + FIRST, 50 - 36 + FIRST, HOLD, SILENCE, END]
-    for phrase in phrases(chorales().valid):
+    for phrase in chorale_phrases(chorales().valid):
         if BASS.fits(phrase.pitch[:, 1]):
             assert BASS.join(phrase, BASS.encode(phrase, 1)) == phrase
     assert len(BASS.names) == BASS.symbols and BASS.names[FIRST] == "C2" and BASS.names[-1] == "E4"
@@ -112,16 +103,16 @@ def test_a_row_that_ends_early_or_holds_nothing_is_silent() -> None:
 
 
 def test_pairs_in_several_keys() -> None:
-    given = pairs([A], (0, 3, 30))
-    assert given.source.shape == given.target.shape == (2, LONGEST + 1)  # 30 higher is out of range
+    given = voice_pairs([A], (0, 3, 30))
+    assert given.source.shape == given.target.shape == (2, LONGEST_PHRASE + 1)  # 30 higher is out of range
     plain, higher = given.target[:, :5]
     assert plain.tolist() == BASS.encode(A, 1).tolist()
     assert higher.tolist() == [number + 3 if number >= FIRST else number for number in plain.tolist()]
     assert (given.source[:, 5:] == PAD).all()
     with pytest.raises(WrongVoices, match="1 voices"):
-        pairs([A.select(0)])
+        voice_pairs([A.select(0)])
     with pytest.raises(MusicError, match="none of the phrases"):
-        pairs([A], [40])
+        voice_pairs([A], [40])
 
 
 def test_chords_of_quarters() -> None:
@@ -133,7 +124,7 @@ def test_chords_of_quarters() -> None:
     pitch = np.column_stack([soprano, below])
     piece = Piece(pitch, (pitch != REST), steps_per_quarter=2, voices=("Soprano", "Alto", "Tenor", "Bass"))
     given = chord_pairs([piece], (0, 2, 30))
-    assert given.source.shape == (2, LONGEST + 1) and given.target.shape == (2, LONGEST // GRID + 1)
+    assert given.source.shape == (2, LONGEST_PHRASE + 1) and given.target.shape == (2, LONGEST_PHRASE // GRID + 1)
     plain, higher = given.target[:, :5].tolist()
     assert plain == [CHORDS.index("C") + FIRST, CHORDS.index("Am") + FIRST, SILENCE, END, PAD]
     assert higher == [CHORDS.index("D") + FIRST, CHORDS.index("Bm") + FIRST, SILENCE, END, PAD]
@@ -144,26 +135,26 @@ def test_chords_of_quarters() -> None:
 
 def test_chords_of_the_data() -> None:
     """As many as quarters; a key higher, the chords of the phrase that was transposed."""
-    found = phrases(chorales().valid, (0, 1, 2, 3))
+    found = chorale_phrases(chorales().valid, (0, 1, 2, 3))
     given = chord_pairs(found)
     assert ((given.target > END).sum(1) == [len(piece) / GRID for piece in found]).all()
     for piece, chord in zip(found[::20], chord_pairs(found, [1]).target[::20], strict=True):
-        above = moved(triads(piece, GRID), 1)
+        above = transposed_chords(triads(piece, GRID), 1)
         assert chord[: len(above)].tolist() == (above + FIRST).tolist()
         assert above.tolist() == triads(piece.transpose(1), GRID).tolist()
     assert (given.target == NO_CHORD + FIRST).mean() < 0.02
 
 
 def test_on_beats() -> None:
-    row = pairs([two([60, 62, 62, 62, 64, REST], [48] * 6)]).source
+    row = voice_pairs([two([60, 62, 62, 62, 64, REST], [48] * 6)]).source
     c, d, e = (pitch - 57 + FIRST for pitch in (60, 62, 64))
     assert row[0, :7].tolist() == [c, d, HOLD, HOLD, e, SILENCE, END]
     assert on_beats(row)[0, :5].tolist() == [c, d, e, END, PAD]
-    assert on_beats(row).shape == (1, LONGEST // GRID + 1)
+    assert on_beats(row).shape == (1, LONGEST_PHRASE // GRID + 1)
 
 
 def test_contexts_say_what_they_are_called() -> None:
-    given = pairs([A])
+    given = voice_pairs([A])
     seen = dict(zip(CONTEXTS, contexts(given.source, given.target)[0, :5].T, strict=True))
     s, b = SOPRANO.encode(A, 0), BASS.encode(A, 1)
     assert seen["soprano now"].tolist() == [2 * s[0], 2 * s[0] + 1, 2 * s[2], 2 * s[3], 2 * END]
@@ -175,7 +166,7 @@ def test_contexts_say_what_they_are_called() -> None:
 
 def test_tables_count() -> None:
     """Two phrases that differ in what follows: the probabilities by hand."""
-    known = pairs([two([60, 62], [48, 50]), two([60, 62], [48, 52])])
+    known = voice_pairs([two([60, 62], [48, 50]), two([60, 62], [48, 52])])
     tables = ContextTables(known, (0,), lean=2.0)
     p = np.exp(tables.log_p(known))[0, :3]
     np.testing.assert_allclose(p.sum(-1), 1, rtol=1e-5)
@@ -186,8 +177,8 @@ def test_tables_count() -> None:
 
 
 def test_an_unseen_context_asks_the_shorter_one() -> None:
-    known = pairs([two([60, 62], [48, 50])])
-    other = pairs([two([62, 60], [47, 50])])
+    known = voice_pairs([two([60, 62], [48, 50])])
+    other = voice_pairs([two([62, 60], [47, 50])])
     one, more = ContextTables(known, (0,)), ContextTables(known, (0, 1))
     now, before = contexts(other.source, other.target)[0, 1], contexts(known.source, known.target)[0, 1]
     assert not np.array_equal(now[:2], before[:2])
@@ -195,21 +186,21 @@ def test_an_unseen_context_asks_the_shorter_one() -> None:
 
 
 def test_tables_write_a_line_as_long_as_the_soprano() -> None:
-    known = pairs(phrases(chorales().valid[:8]))
+    known = voice_pairs(chorale_phrases(chorales().valid[:8]))
     made = ContextTables(known, range(6), lean=0.01).write(known.source)
     assert ((made == END) == (known.source == END)).all() and ((made == PAD) == (known.source == PAD)).all()
     assert pitch_accuracy(made, known.target) > 0.6  # it has seen them
 
 
 def test_the_nearest_phrase_of_one_known_is_itself() -> None:
-    known = pairs([A, two([60, 60, 62, 65], [41, 41, 41, 41])])
+    known = voice_pairs([A, two([60, 60, 62, 65], [41, 41, 41, 41])])
     np.testing.assert_array_equal(nearest_phrases(known, known.source), known.target)
-    longer = pairs([two([60] * 6, [48] * 6)])
+    longer = voice_pairs([two([60] * 6, [48] * 6)])
     assert nearest_phrases(known, longer.source)[0, :7].tolist() == [SILENCE] * 6 + [END]
 
 
 def test_accuracy_counts_what_sounds() -> None:
-    target = pairs([A]).target
+    target = voice_pairs([A]).target
     struck = target.copy()
     struck[0, 2] = struck[0, 1]  # struck again, not held: the same pitch sounds
     wrong = target.copy()

@@ -6,18 +6,11 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
+from benchmarks.polyphony.data import read_mat
+from course_lib.music.baselines.frames import ChordHistogram, NoteNgram, NoteUnigram, mean_nats
+from course_lib.music.datasets import chorale_frames
+from course_lib.music.encodings.frames import KEYS, frames, frames_piece
 from course_lib.music.piece import REST, MusicError, Piece
-from course_lib.music.polyphony import (
-    KEYS,
-    ChordHistogram,
-    NoteNgram,
-    NoteUnigram,
-    chorale_frames,
-    frames,
-    frames_piece,
-    mean_nats,
-    read_mat,
-)
 
 
 def cells(*lengths: int, seed: int = 0) -> np.ndarray:

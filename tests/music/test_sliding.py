@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from course_lib.music.datasets import chorales, windows
+from course_lib.music.encodings.windows import UNKNOWN, SlidingWindow
 from course_lib.music.piece import REST, Piece, WrongVoices
-from course_lib.music.sliding import UNKNOWN, SlidingWindow
 
 
 def certain(window: SlidingWindow, targets: np.ndarray) -> np.ndarray:

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from course_lib.music.datasets import celtic_tunes, chorales
-from course_lib.music.keys import profile
-from course_lib.music.piece import REST, MusicError, Piece
-from course_lib.music.structure import (
+from course_lib.music.keys import key_profile
+from course_lib.music.measures.structure import (
     correlation,
     in_key,
     onset_profile,
@@ -14,6 +13,7 @@ from course_lib.music.structure import (
     self_similarity,
     template,
 )
+from course_lib.music.piece import REST, MusicError, Piece
 
 
 def line(pitches: list[int], spq: int = 2, **facts: object) -> Piece:
@@ -61,7 +61,7 @@ def test_correlation_is_pearsons_and_0_without_a_pattern() -> None:
 def test_a_scale_is_in_its_key() -> None:
     scale = line([60, 62, 64, 65, 67, 69, 71, 72] * 2)
     heard = np.array([4, 0, 2, 0, 2, 2, 0, 2, 0, 2, 0, 2])
-    assert in_key(scale, "C major") == pytest.approx(np.corrcoef(heard, profile("C major"))[0, 1])
+    assert in_key(scale, "C major") == pytest.approx(np.corrcoef(heard, key_profile("C major"))[0, 1])
     assert in_key(scale, "C major") > in_key(scale, "G major") > in_key(scale, "F# major")
     assert in_key(scale.transpose(7), "G major") == pytest.approx(in_key(scale, "C major"))
     with pytest.raises(MusicError, match="needs 16"):
@@ -69,10 +69,10 @@ def test_a_scale_is_in_its_key() -> None:
 
 
 def test_a_profile_is_turned_to_its_tonic() -> None:
-    assert profile("G minor")[7] == profile("C minor")[0] == 0.220
-    assert profile("A major").sum() == pytest.approx(1, abs=0.01)
+    assert key_profile("G minor")[7] == key_profile("C minor")[0] == 0.220
+    assert key_profile("A major").sum() == pytest.approx(1, abs=0.01)
     with pytest.raises(MusicError, match="no profile for 'D dorian'"):
-        profile("D dorian")
+        key_profile("D dorian")
 
 
 def test_onsets_are_counted_by_place_in_the_bar() -> None:

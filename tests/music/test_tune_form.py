@@ -1,6 +1,6 @@
-from course_lib.music.copies import CopyDetector
 from course_lib.music.datasets import celtic_tunes
-from course_lib.music.tune_form import (
+from course_lib.music.measures.copies import CopyDetector
+from course_lib.music.measures.tunes import (
     complete_bars,
     ends_on_tonic,
     is_aabb,

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.music.datasets import chorales, windows
-from course_lib.music.encodings import MINIBACH_RANGES, OneHot
-from course_lib.music.metrics import parallels, voice_crossings
+from course_lib.music.encodings.voices import MINIBACH_RANGES, OneHot
+from course_lib.music.measures.metrics import parallels, voice_crossings
+from course_lib.music.measures.voice_leading import NoParallels, faults
 from course_lib.music.piece import MusicError
-from course_lib.music.voice_leading import NoParallels, faults
 
 SMALL = OneHot(((60, 66), (53, 59), (48, 52)))
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from course_lib.music.datasets import chorales
+from course_lib.music.datasets import chorale_windows, chorales, without_rests
+from course_lib.music.encodings.voices import VoiceRoll
 from course_lib.music.piece import REST, MusicError, Piece, PitchOutOfRange, WrongVoices
-from course_lib.music.voice_roll import VoiceRoll, chorale_windows, without_rests
 
 ROLL = VoiceRoll(((60, 64), (48, 50)))
 

@@ -15,7 +15,7 @@ import soundfile
 from course_lib.music.files import read_bytes
 from course_lib.music.piece import MusicError, Piece, WrongVoices
 from course_lib.show import roll
-from course_lib.show.explorer import Explorer
+from course_lib.show.widgets.explorer import Explorer
 
 DIMENSIONS = 6
 RNG = np.random.default_rng(0)
@@ -52,8 +52,10 @@ def ask(explorer: Explorer, **message: object) -> None:
     explorer._receive(explorer, {"id": "x 1", **message}, [])
 
 
-def bars(data: bytes) -> list[roll.Bar]:
-    return [roll.Bar(int(v), *(value / 20 for value in rest)) for v, *rest in np.frombuffer(data, "<i2").reshape(-1, 5)]
+def bars(data: bytes) -> list[roll.NoteBox]:
+    return [
+        roll.NoteBox(int(v), *(value / 20 for value in rest)) for v, *rest in np.frombuffer(data, "<i2").reshape(-1, 5)
+    ]
 
 
 def test_the_roll_comes_first_and_then_the_sound(explorer: Explorer, sent: list[Message]) -> None:
@@ -61,7 +63,7 @@ def test_the_roll_comes_first_and_then_the_sound(explorer: Explorer, sent: list[
     (drawn, [notes]), (heard, [sound]) = sent
     piece = decode(CODES[7].astype(np.float32))
     assert (drawn["kind"], heard["kind"], drawn["id"], heard["id"]) == ("roll", "sound", "x 1", "x 1")
-    for got, true in zip(bars(notes), roll.bars(piece), strict=True):
+    for got, true in zip(bars(notes), roll.note_boxes(piece), strict=True):
         assert got == pytest.approx(true, abs=0.03)
     assert drawn["label"] == LABELS[7] and drawn["near"] == 7 and drawn["says"] == roll.alt_text(piece)
     assert set(drawn["times"]) == {"decode", "roll"} and set(heard["times"]) == {"synthesis", "encoding"}
@@ -173,7 +175,7 @@ def test_the_atlas_is_complete_and_small() -> None:
         u, v = (facts["centre"][i] + atlas["reach"] * (place / 2 - 1) for i, place in enumerate((column, row)))
         code = np.array(plane["origin"]) + u * np.array(plane["x"]) + v * np.array(plane["y"])
         piece = decode(code.astype(np.float32))
-        for got, true in zip(bars(notes[starts[cell] : starts[cell + 1]]), roll.bars(piece), strict=True):
+        for got, true in zip(bars(notes[starts[cell] : starts[cell + 1]]), roll.note_boxes(piece), strict=True):
             assert got == pytest.approx(true, abs=0.03)
         assert atlas["answers"][cell]["says"] == roll.alt_text(piece)
     for voice in atlas["sound"]["voices"]:

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from course_lib.show.film import Film
 from course_lib.show.plots import Picture
+from course_lib.show.slideshow import Slideshow
 
 
 def pictures(count: int) -> list[Picture]:
@@ -16,7 +16,7 @@ def pictures(count: int) -> list[Picture]:
 
 
 def test_the_last_picture_stands_and_all_are_there() -> None:
-    html = Film(pictures(3), ["a", "b", "c"], "A search")._repr_html_()
+    html = Slideshow(pictures(3), ["a", "b", "c"], "A search")._repr_html_()
     assert html.count("<img ") == 1 and 'alt="step 2 of &lt;/script&gt; &amp; more"' in html
     data = re.search(r'<script type="application/json">(.*?)</script>', html, re.DOTALL)[1]
     frames = json.loads(data)
@@ -26,15 +26,15 @@ def test_the_last_picture_stands_and_all_are_there() -> None:
 
 
 def test_two_films_of_the_same_pictures_do_not_share_a_name() -> None:
-    film = Film(pictures(1), ["only"], "One")
+    film = Slideshow(pictures(1), ["only"], "One")
     names = [re.search(r'id="([^"]+)"', film._repr_html_())[1] for _ in range(2)]
     assert names[0] != names[1]
 
 
 def test_it_says_what_it_shows() -> None:
-    assert repr(Film(pictures(2), ["a", "b"], "A search")).startswith("A search: 2 pictures, the last: step 1")
+    assert repr(Slideshow(pictures(2), ["a", "b"], "A search")).startswith("A search: 2 pictures, the last: step 1")
 
 
 def test_pictures_without_labels_are_refused() -> None:
     with pytest.raises(ValueError, match="2 pictures and 1 labels"):
-        Film(pictures(2), ["a"], "x")
+        Slideshow(pictures(2), ["a"], "x")

@@ -6,8 +6,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from course_lib.show import live
-from course_lib.show.live import LiveLoss
+from course_lib.show import training_plot
+from course_lib.show.training_plot import TrainingPlot
 
 
 class Clock:
@@ -39,8 +39,8 @@ class Screen:
 def test_it_draws_now_and_then_and_at_the_end(monkeypatch: pytest.MonkeyPatch, cost: float, apart: float) -> None:
     clock = Clock()
     screen = Screen(clock, cost)
-    monkeypatch.setattr(live, "_Terminal", lambda: screen)
-    watch = LiveLoss(clock=clock)
+    monkeypatch.setattr(training_plot, "_Terminal", lambda: screen)
+    watch = TrainingPlot(clock=clock)
     for epoch in range(1, 101):
         watch({"loss": [1.0] * epoch}, epoch, 100, (100 - epoch) * 0.125)
         clock.now += 0.125
@@ -57,8 +57,8 @@ def test_it_ends_when_training_stops_early_and_begins_anew(monkeypatch: pytest.M
         screens.append(Screen(clock, 0))
         return screens[-1]
 
-    monkeypatch.setattr(live, "_Terminal", screen)
-    watch = LiveLoss(clock=clock)
+    monkeypatch.setattr(training_plot, "_Terminal", screen)
+    watch = TrainingPlot(clock=clock)
     watch({"loss": [2.0], "val_loss": [3.0]}, 1, 50, 83.0)
     watch({"loss": [2.0, 1.0], "val_loss": [3.0, 4.0]}, 2, 50, 0.0)
     watch({"loss": [5.0]}, 1, 2, 1.0)
@@ -70,7 +70,7 @@ def test_it_ends_when_training_stops_early_and_begins_anew(monkeypatch: pytest.M
 
 
 def test_outside_a_notebook_it_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    watch = LiveLoss()
+    watch = TrainingPlot()
     for epoch in (1, 2, 3):
         watch({"loss": [1 / epoch]}, epoch, 3, 3.0 - epoch)
     assert capsys.readouterr().out.splitlines() == ["epoch 1 of 3 · loss 1 · 2 s left", "epoch 3 of 3 · loss 0.333"]
@@ -78,8 +78,8 @@ def test_outside_a_notebook_it_prints(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_a_saved_notebook_keeps_one_still_picture() -> None:
     source = """
-from course_lib.show.live import LiveLoss
-watch = LiveLoss("MiniBach")
+from course_lib.show import TrainingPlot
+watch = TrainingPlot("MiniBach")
 for epoch in (1, 2, 3):
     watch({"loss": [3.0, 2.0, 1.0][:epoch], "val_loss": [3.0, 2.0, 2.5][:epoch]}, epoch, 3, 3.0 - epoch)
 """

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from course_lib.music.piece import REST, MusicError, Note, Piece
-from course_lib.show import mixer
+from course_lib.show import note_cache
 from course_lib.show.audio import INSTRUMENTS, SAMPLE_RATE, synthesize
-from course_lib.show.mixer import ATTACK, Mixer
+from course_lib.show.note_cache import ATTACK, NoteCache
 
 
 @pytest.fixture(scope="module")
-def mix() -> Mixer:
-    return Mixer()
+def mix() -> NoteCache:
+    return NoteCache()
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def spectra(samples: np.ndarray) -> np.ndarray:
     return np.abs(np.fft.rfft(blocks * np.hanning(2048)))
 
 
-def test_it_sounds_like_synthesize(mix: Mixer, piece: Piece) -> None:
+def test_it_sounds_like_synthesize(mix: NoteCache, piece: Piece) -> None:
     samples, rate = mix.loop(piece)
     assert rate == SAMPLE_RATE and samples.dtype == np.float32 and len(samples) == round(piece.seconds * rate)
     true = spectra(synthesize(piece)[0][: len(samples)])
@@ -38,7 +38,7 @@ def test_it_sounds_like_synthesize(mix: Mixer, piece: Piece) -> None:
 
 
 @pytest.mark.parametrize("pitch", [43, 60, 79])
-def test_pitch_within_ten_cents(mix: Mixer, pitch: int) -> None:
+def test_pitch_within_ten_cents(mix: NoteCache, pitch: int) -> None:
     samples, rate = mix.loop(Piece.from_notes([Note(0, pitch, 0, 16)], 16, 1, tempo=60))  # four seconds
     steady = samples[rate : 3 * rate]
     size = 1 << 19
@@ -52,7 +52,7 @@ def test_pitch_within_ten_cents(mix: Mixer, pitch: int) -> None:
 
 @pytest.mark.parametrize("instruments", [None, "piano", "choir"])
 def test_as_loud_as_synthesize_and_never_too_loud(piece: Piece, instruments: str | None) -> None:
-    samples, _ = Mixer(instruments).loop(piece)
+    samples, _ = NoteCache(instruments).loop(piece)
     true = synthesize(piece, instruments)[0][: len(samples)]
     decibels = 20 * np.log10(np.sqrt(np.square(samples).mean() / np.square(true).mean()))
     assert abs(decibels) < 1
@@ -62,7 +62,7 @@ def test_as_loud_as_synthesize_and_never_too_loud(piece: Piece, instruments: str
 @pytest.mark.parametrize("instruments", [None, "piano", "strings"])
 def test_no_click_where_the_loop_begins_again(piece: Piece, instruments: str | None) -> None:
     """The steps of the second difference there are no larger than in the middle of the music."""
-    samples, rate = Mixer(instruments).loop(piece)
+    samples, rate = NoteCache(instruments).loop(piece)
     bend = np.abs(np.diff(np.tile(samples, 2), 2))
     join = bend[len(samples) - 20 : len(samples) + 20]
     chord = bend[round(rate * 0.95) : round(rate * 1.2)]  # where the second chord begins
@@ -70,10 +70,10 @@ def test_no_click_where_the_loop_begins_again(piece: Piece, instruments: str | N
 
 
 def test_notes_are_rendered_once(piece: Piece, monkeypatch: pytest.MonkeyPatch) -> None:
-    once, asked = mixer.rendered, []
-    monkeypatch.setattr(mixer, "_known", {})
-    monkeypatch.setattr(mixer, "rendered", lambda *some: asked.append(some[1]) or once(*some))
-    mix = Mixer("organ")
+    once, asked = note_cache.rendered, []
+    monkeypatch.setattr(note_cache, "_known", {})
+    monkeypatch.setattr(note_cache, "rendered", lambda *some: asked.append(some[1]) or once(*some))
+    mix = NoteCache("organ")
     many = len({note.pitch for note in piece.notes()})
     mix.learn([piece])
     assert asked.count([INSTRUMENTS["organ"]]) == many  # an explorer elsewhere may be learning other instruments
@@ -82,7 +82,7 @@ def test_notes_are_rendered_once(piece: Piece, monkeypatch: pytest.MonkeyPatch) 
     assert asked.count([INSTRUMENTS["organ"]]) == many
 
 
-def test_a_note_ends_when_it_should(mix: Mixer) -> None:
+def test_a_note_ends_when_it_should(mix: NoteCache) -> None:
     samples, rate = mix.loop(Piece.from_notes([Note(0, 60, 4, 4)], 16, 1, tempo=60))  # from 1 s to 2 s
     loud = np.flatnonzero(np.abs(samples) > 0.02) / rate
     assert loud[0] == pytest.approx(1, abs=0.05) and loud[-1] == pytest.approx(2, abs=0.3)
@@ -90,23 +90,23 @@ def test_a_note_ends_when_it_should(mix: Mixer) -> None:
     assert steps[round(1.9 * rate) :].max() < 1.5 * steps[round(1.3 * rate) : round(1.8 * rate)].max()  # no click
 
 
-def test_what_dies_away_at_the_end_does_so_at_the_beginning(mix: Mixer) -> None:
+def test_what_dies_away_at_the_end_does_so_at_the_beginning(mix: NoteCache) -> None:
     samples, rate = mix.loop(Piece.from_notes([Note(0, 60, 12, 4)], 16, 1, tempo=60))
     assert np.abs(samples[: rate // 20]).max() > 0.02 > np.abs(samples[rate // 2 : rate]).max()
 
 
 def test_long_notes_and_silence() -> None:
-    mix = Mixer("organ")
+    mix = NoteCache("organ")
     samples, rate = mix.loop(Piece.from_notes([Note(0, 60, 0, 40)], 40, 1, tempo=60))  # ten seconds
     power = np.square(samples[rate : 9 * rate].reshape(-1, rate)).mean(axis=1)
     assert power.min() > 0.5 * power.max()
     assert not mix.loop(Piece(np.full((8, 1), REST), np.zeros((8, 1), bool)))[0].any()
 
 
-def test_partials(mix: Mixer) -> None:
+def test_partials(mix: NoteCache) -> None:
     """A flute has a strong first partial; the loudness of an organ rises and then stays, a piano's falls."""
     flute = mix.harmonics(73, 72)
-    assert flute.shape == (mixer.HARMONICS,) and flute.argmax() == 0 and (flute >= 0).all()
+    assert flute.shape == (note_cache.HARMONICS,) and flute.argmax() == 0 and (flute >= 0).all()
     organ, piano = mix.swell(19, 60), mix.swell(0, 60)
     assert len(organ) == len(ATTACK) and organ[0] < 0.2 and organ[-1] == pytest.approx(1, abs=0.2)
     assert piano[3] > 2 * piano[-1]
@@ -114,4 +114,4 @@ def test_partials(mix: Mixer) -> None:
 
 def test_unknown_instruments(piece: Piece) -> None:
     with pytest.raises(MusicError, match="kazoo"):
-        Mixer("kazoo").loop(piece)
+        NoteCache("kazoo").loop(piece)

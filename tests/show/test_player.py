@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from course_lib.music.piece import MusicError, Note, Piece
-from course_lib.show.player import Player
+from course_lib.show.panel import Player
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from course_lib.show import roll
 
 def test_a_box_a_note_with_gaps_between_repeats() -> None:
     piece = Piece.from_notes([Note(0, 60, 0, 4), Note(0, 60, 4, 4), Note(0, 62, 8, 8)], 16, 1)
-    boxes = roll.bars(piece)
+    boxes = roll.note_boxes(piece)
     assert [box.left for box in boxes] == [0, 4, 8]
     assert [box.right for box in boxes] == pytest.approx([3.68, 7.68, 15.68])
     assert all(box.bottom < piece.pitch[int(box.left), 0] < box.top for box in boxes)
@@ -19,13 +19,13 @@ def test_a_box_a_note_with_gaps_between_repeats() -> None:
 
 def test_what_sounded_before_sticks_out_on_the_left() -> None:
     piece = Piece.from_notes([Note(0, 60, 0, 4), Note(1, 55, 0, 4, held=True)], 4, 2)
-    left = {box.voice: box.left for box in roll.bars(piece)}
+    left = {box.voice: box.left for box in roll.note_boxes(piece)}
     assert left == {0: 0, 1: -roll.lead(piece)}
 
 
 def test_both_voices_of_a_unison_are_seen() -> None:
     long, short = Note(1, 60, 0, 8), Note(0, 60, 4, 2)
-    boxes = roll.bars(Piece.from_notes([long, short], 8, 2))
+    boxes = roll.note_boxes(Piece.from_notes([long, short], 8, 2))
     assert [box.voice for box in boxes] == [1, 0]  # the short one is drawn over the long one
     assert (boxes[0].bottom, boxes[0].top) == pytest.approx((59.55, 60.45))
     assert (boxes[1].bottom, boxes[1].top) == pytest.approx((60, 60.45))

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from course_lib.music.files import midi_bytes
+from course_lib.music.measures.structure import Template
 from course_lib.music.piece import MusicError, Piece
-from course_lib.music.structure import Template
-from course_lib.show.template_board import TemplateBoard, picture
+from course_lib.show.widgets.templates import TemplateBoard, picture
 
 
 def tune(steps: int = 32, title: str = "A tune") -> Piece:

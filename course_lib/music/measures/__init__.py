@@ -1,0 +1,35 @@
+"""Is it music? Is it a copy? Measures of pieces, and how far two groups of pieces are apart."""
+
+from course_lib.music.measures.copies import CopyDetector
+from course_lib.music.measures.interpolation import Smoothness, interpolation_smoothness, mean_smoothness
+from course_lib.music.measures.metrics import (
+    MEASURES,
+    Spread,
+    consonance,
+    harmonic_distance,
+    last_step,
+    note_density,
+    parallel_fifths,
+    parallel_octaves,
+    pitch_accuracy,
+    pitch_class_entropy,
+    polyphony,
+    polyphony_rate,
+    scoreboard,
+    scoreboard_table,
+    spread,
+    voice_accuracy,
+    voice_crossings,
+    within,
+)
+from course_lib.music.measures.structure import (
+    Template,
+    correlation,
+    in_key,
+    onset_profile,
+    same_structure,
+    self_similarity,
+    template,
+)
+from course_lib.music.measures.tunes import complete_bars, ends_on_tonic, is_aabb, longest_shared_runs, melody, parses
+from course_lib.music.measures.voice_leading import NoParallels, faults

@@ -1,0 +1,5 @@
+"""Widgets: they take plain callables, such as z → Piece, and know no network."""
+
+from course_lib.show.widgets.chords import ChordBoard
+from course_lib.show.widgets.explorer import Explorer
+from course_lib.show.widgets.templates import TemplateBoard
