@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import platform
+import random
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -45,9 +46,14 @@ class Trained(NamedTuple):
     record: dict[str, Any]
 
     def __repr__(self) -> str:
-        losses = self.history.get("loss", [])
+        losses, epochs = self.history.get("loss", []), _epochs(self.history)
         ended = f", loss {losses[0]:.3g} → {losses[-1]:.3g}" if losses else ""
-        return f"Trained({len(losses)} epoch{'s' * (len(losses) != 1)} in {self.seconds:.1f} s{ended})"
+        return f"Trained({epochs} epoch{'s' * (epochs != 1)} in {self.seconds:.1f} s{ended})"
+
+
+def _epochs(history: History) -> int:
+    """Epochs that a history has."""
+    return max(map(len, history.values()), default=0)
 
 
 def profile() -> str:
@@ -95,21 +101,39 @@ def load_pretrained(model: keras.Model, name: str) -> dict[str, Any]:
     return json.loads((PRETRAINED / f"{name}.json").read_text(encoding="utf-8"))
 
 
+def _optimizers(model: keras.Model) -> list[keras.Optimizer]:
+    """The optimizers of a compiled model: one, or those in its ``optimizers``."""
+    return list(getattr(model, "optimizers", [model.optimizer]))
+
+
 class _Progress(keras.callbacks.Callback):
-    """Keeps the best weights, stops early, reports, and writes a checkpoint from which a later run goes on."""
+    """Keeps the best weights, stops early, reports, and writes a checkpoint from which a later run goes on.
+
+    monitor: None keeps the last weights. The checkpoint holds the state at the end of an epoch, so that a run that was
+    interrupted goes on as if it had not been: weights, optimizers, random states.
+    """
 
     def __init__(
-        self, path: Path | None, run: str, epochs: int, seconds: float, patience: int, monitor: str, watch: Watch | None
+        self,
+        path: Path | None,
+        run: str,
+        epochs: int,
+        seconds: float,
+        patience: int,
+        monitor: str | None,
+        watch: Watch | None,
+        judge: Callable[[], float] | None,
     ) -> None:
         super().__init__()
         self.path, self.run, self.epochs, self.limit = path, run, epochs, seconds
-        self.patience, self.monitor, self.watch = patience, monitor, watch
+        self.patience, self.monitor, self.watch, self.judge = patience, monitor, watch, judge
         self.history: History = {}
-        self.best_weights: list[np.ndarray] | None = None
+        self.best_weights: list[np.ndarray] = []
+        self.state: dict[str, Any] = {}
         self.before = 0.0
 
     def _variables(self) -> list[Any]:
-        return [*self.model.variables, *self.model.optimizer.variables]
+        return [*self.model.variables, *(v for optimizer in _optimizers(self.model) for v in optimizer.variables)]
 
     def restore(self, model: keras.Model) -> None:
         """Go on from the checkpoint of the same run, if there is one."""
@@ -130,12 +154,14 @@ class _Progress(keras.callbacks.Callback):
         for variable, value in zip(self._variables(), variables, strict=True):
             variable.assign(value)
         self.history, self.before, self.best_weights = state["history"], state["seconds"], best
+        version, numbers, gauss = state["random"]  # by which Keras orders the batches of a PyDataset
+        random.setstate((version, tuple(numbers), gauss))
         print(f"Going on after epoch {self.done} of {self.epochs}, from the checkpoint.")
 
     @property
     def done(self) -> int:
         """Epochs finished."""
-        return len(self.history.get("loss", ()))
+        return _epochs(self.history)
 
     @property
     def seconds(self) -> float:
@@ -145,7 +171,7 @@ class _Progress(keras.callbacks.Callback):
     @property
     def exhausted(self) -> bool:
         """Whether ``patience`` epochs have passed without a better value."""
-        values = self.history.get(self.monitor, [])
+        values = self.history.get(self.monitor, [])  # none, where the last weights are kept
         return bool(values) and len(values) - 1 - int(np.argmin(values)) >= self.patience
 
     def on_train_begin(self, logs: dict | None = None) -> None:
@@ -157,15 +183,20 @@ class _Progress(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        for key, value in (logs or {}).items():
+        values = {**(logs or {}), **({"judge": self.judge()} if self.judge else {})}
+        for key, value in values.items():
             self.history.setdefault(key, []).append(float(value))
-        values = self.history[self.monitor]
-        if not np.isfinite(values[-1]):
-            raise FloatingPointError(
-                f"{self.monitor} is {values[-1]} after epoch {self.done}: training diverged. Lower the learning rate."
-            )
-        if values[-1] == min(values):
+        if self.monitor is not None and self.monitor not in values:
+            raise ValueError(f"no {self.monitor} among {', '.join(values)}: give monitor=, a judge=, or keep='last'.")
+        for key in [self.monitor] if self.monitor else values:
+            if not np.isfinite(values[key]):
+                raise FloatingPointError(
+                    f"{key} is {values[key]} after epoch {self.done}: training diverged. Lower the learning rate."
+                )
+        if self.monitor and self.history[self.monitor][-1] == min(self.history[self.monitor]):
             self.best_weights = self.model.get_weights()
+        if self.path is not None:
+            self.snapshot()
         if self.exhausted or self.seconds >= self.limit:
             self.model.stop_training = True
         elif time.monotonic() - self.saved >= SECONDS_BETWEEN_CHECKPOINTS:
@@ -174,24 +205,27 @@ class _Progress(keras.callbacks.Callback):
             left = 0.0 if self.model.stop_training else self.seconds / self.done * (self.epochs - self.done)
             self.watch(self.history, self.done, self.epochs, min(left, max(self.limit - self.seconds, 0.0)))
 
-    def save(self) -> None:
-        """Write the checkpoint."""
-        if self.path is None or not self.best_weights:
-            return
+    def snapshot(self) -> None:
+        """Notes the state at the end of an epoch."""
         variables = [np.asarray(variable) for variable in self._variables()]
         state = {
             "run": self.run,
             "history": self.history,
             "seconds": self.seconds,
+            "random": random.getstate(),
             "variables": len(variables),
             "weights": len(self.best_weights),
         }
-        _whole(
-            self.path,
-            state=np.array(json.dumps(state)),
+        self.state = {
+            "state": np.array(json.dumps(state)),
             **{f"v{i}": value for i, value in enumerate(variables)},
             **{f"b{i}": value for i, value in enumerate(self.best_weights)},
-        )
+        }
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        if self.state:
+            _whole(self.path, **self.state)
         self.saved = time.monotonic()
 
 
@@ -206,12 +240,14 @@ def fit(
     batch_size: int = 64,
     seed: int = 0,
     patience: int | None = None,
+    keep: str = "best",
     monitor: str | None = None,
+    judge: Callable[[], float] | None = None,
     quick_seconds: float = 5.0,
     watch: Watch | None = None,
     score: Callable[[], dict[str, float]] | None = None,
 ) -> Trained:
-    """Train a compiled model and end with its best weights.
+    """Train a compiled model and end with its best weights, or its last.
 
     name: under which weights are shipped. With a name, the *quick* profile trains for ``quick_seconds`` (perhaps 0)
         and then loads the shipped weights; *full* trains all epochs, resumes after an interrupt, and rewrites them.
@@ -219,32 +255,46 @@ def fit(
     epochs, batch_size, validation_data: as in ``keras.Model.fit``.
     seed: seeds Python, NumPy and the backend.
     patience: epochs without a better ``monitor`` before training stops (default: never).
-    monitor: what to minimise; ``val_loss`` with validation data, else ``loss``.
+    keep: "best": the weights of the epoch with the lowest ``monitor``; "last": those of the last epoch, for models
+        whose loss does not measure progress, such as a ``GAN``.
+    monitor: what to minimise; "judge" with a judge, else ``val_loss`` with validation data, else ``loss``.
+    judge: called after each epoch; how bad the model is now, such as the share of its examples that are recognised.
     watch: called after each epoch with (history, epochs done, epochs planned, seconds left).
     score: called at the end of a full run; its numbers stand in the record beside the weights.
 
-    Raises FloatingPointError when the loss is no longer finite, and what ``load_pretrained`` raises.
+    A run that was interrupted goes on as if it had not been, bit for bit, from the end of its last epoch; a batch maker
+    has to be made anew for that.
+
+    Raises FloatingPointError when the loss is no longer finite, ValueError for another ``keep`` or a monitor that
+    there is not, and what ``load_pretrained`` raises.
     """
     keras.utils.set_random_seed(seed)
     shipped = name is not None and profile() == "quick"
     full = name is not None and not shipped
-    monitor = monitor or ("val_loss" if validation_data is not None else "loss")
+    if keep not in ("best", "last"):
+        raise ValueError(f'keep is "{keep}"; choose "best" or "last".')
+    monitor = monitor or ("judge" if judge else "val_loss" if validation_data is not None else "loss")
     shapes = [tuple(w.shape) for w in model.weights]
     settings = [name, seed, epochs, batch_size, shapes, keras.tree.map_structure(np.shape, (x, y))]
-    optimizer = keras.saving.serialize_keras_object(model.optimizer)
-    optimizer["config"].pop("name", None)  # Keras numbers it: adam, adam_1, … each time a cell is run again
-    run = hashlib.sha256(json.dumps([settings, optimizer], default=str).encode()).hexdigest()[:16]
+    optimizers = [keras.saving.serialize_keras_object(optimizer) for optimizer in _optimizers(model)]
+    for optimizer in optimizers:
+        optimizer["config"].pop("name", None)  # Keras numbers it: adam, adam_1, … each time a cell is run again
+    run = hashlib.sha256(json.dumps([settings, *optimizers], default=str).encode()).hexdigest()[:16]
     progress = _Progress(
         CHECKPOINTS / f"{name}.npz" if full else None,
         run,
         epochs,
         quick_seconds if shipped else float("inf"),
         patience or epochs,
-        monitor,
+        monitor if keep == "best" else None,
         watch,
+        judge,
     )
-    model.optimizer.build(model.trainable_variables)
+    if model.optimizer is not None:
+        model.optimizer.build(model.trainable_variables)
     progress.restore(model)
+    for _ in range(progress.done if isinstance(x, keras.utils.PyDataset) else 0):
+        x.on_epoch_end()  # to the batches that would have come next
     if progress.done < epochs and not progress.exhausted and progress.limit > 0:
         try:
             model.fit(
@@ -266,12 +316,13 @@ def fit(
     seconds = progress.seconds
     if shipped:
         return Trained(progress.history, seconds, load_pretrained(model, name))
-    model.set_weights(progress.best_weights)
+    if keep == "best":
+        model.set_weights(progress.best_weights)
     record = {
         "seed": seed,
         "seconds": round(seconds, 1),
         "epochs": progress.done,
-        "best_epoch": int(np.argmin(progress.history[monitor])) + 1,
+        "best_epoch": int(np.argmin(progress.history[monitor])) + 1 if keep == "best" else progress.done,
         "parameters": model.count_params(),
         "keras": f"{keras.__version__} ({keras.backend.backend()})",
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
