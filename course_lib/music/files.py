@@ -61,10 +61,8 @@ __all__ = [
     "write_musicxml",
 ]
 
-
 MAX_BYTES = {"MIDI": 1_000_000, "MusicXML": 20_000_000, "ABC": 2_000_000}
 """Largest file that is read, by format; of compressed MusicXML, both packed and unpacked."""
-
 
 Source = str | os.PathLike | tuple[str, bytes | memoryview]
 """A path, or a name with the bytes of the file, as an upload widget gives them."""

@@ -8,8 +8,6 @@ from course_lib.music.piece import REST, MusicError, Piece, key_name, pitch_clas
 
 # Share of each pitch class in pieces whose key is known (Albrecht & Shanahan 2013); index 0 is the tonic.
 _MAJOR = (0.238, 0.006, 0.111, 0.006, 0.137, 0.094, 0.016, 0.214, 0.009, 0.080, 0.008, 0.081)
-
-
 _MINOR = (0.220, 0.006, 0.104, 0.123, 0.019, 0.103, 0.012, 0.214, 0.062, 0.022, 0.061, 0.052)
 
 

@@ -12,22 +12,11 @@ import numpy as np
 REST = -1
 """The value in ``Piece.pitch`` where a voice is silent. A rest is not a pitch."""
 
-
 SATB = ("Soprano", "Alto", "Tenor", "Bass")
-
-
 PITCH_CLASSES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
-
-
 MODES = ("major", "minor", "dorian", "phrygian", "lydian", "mixolydian", "locrian")
-
-
 _KEY = re.compile(rf"([A-G])(#|b)? ({'|'.join(MODES)})")
-
-
 _NOTE_NAME = re.compile(r"([A-Ga-g])([#b]?)(-?\d+)")
-
-
 _STEP_OF_LETTER = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 

@@ -24,44 +24,20 @@ from course_lib.music.piece import MODES, MusicError, Piece
 STEPS_PER_QUARTER = 24
 """Time steps in a quarter note of ``tokens_to_piece``: enough for triplets of sixteenths and for dotted ones."""
 
-
 TEMPI = {(2, 4): 80, (2, 2): 160, (4, 4): 140, (6, 8): 150, (9, 8): 150, (12, 8): 150, (3, 8): 90}
 """Quarters per minute at which tunes in these metres are played here, as for dancing; others at 120."""
 
-
 MODE_TOKENS = {f"K:C{mode[:3]}": mode for mode in MODES}
-
-
 PITCH = re.compile(r"(\^\^|\^|=|__|_|)([A-Ga-g])(,*|'*)")
-
-
 _METRE = re.compile(r"M:(\d+)/(\d+)")
-
-
 _LENGTH = re.compile(r"(\d*)(/?)(\d*)")
-
-
 _TUPLET = re.compile(r"\((\d)")
-
-
 _LETTERS = "CDEFGAB"
-
-
 _SEMITONES = (0, 2, 4, 5, 7, 9, 11)
-
-
 _ACCIDENTALS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
-
-
 _SIGNS = {sign: alter for alter, sign in _ACCIDENTALS.items()}
-
-
 _NORMAL = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # notes in whose time a tuplet of 2, 3, … stands
-
-
 _MIDDLE = 72
-
-
 _OCTAVE = 12
 
 

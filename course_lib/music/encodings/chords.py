@@ -10,20 +10,13 @@ from course_lib.music.keys import shift_to_c
 from course_lib.music.piece import REST, MusicError, Piece, WrongVoices
 
 NO_CHORD = -1
-
-
 TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
-
 
 CHORDS = (*TONICS, *(f"{name}m" for name in TONICS))
 """The 24 triads: twelve major, then twelve minor, by root from C upwards."""
 
-
 _MAJOR, _MINOR = (0, 4, 7), (0, 3, 7)
-
-
 _TRIADS = np.array([[(root + step) % 12 for step in shape] for shape in (_MAJOR, _MINOR) for root in range(12)])
-
 
 _MEMBERS = np.zeros((24, 12))
 np.put_along_axis(_MEMBERS, _TRIADS, 1, axis=1)

@@ -62,14 +62,10 @@ def frames_piece(roll: np.ndarray, title: str = "", tempo: float = 80.0, tied: b
 
 TRIADS = {"": (0, 4, 7), "m": (0, 3, 7), "dim": (0, 3, 6), "aug": (0, 4, 8)}
 
-
 SEVENTHS = {"7": (0, 4, 7, 10), "maj7": (0, 4, 7, 11), "m7": (0, 3, 7, 10), "m7b5": (0, 3, 6, 10), "dim7": (0, 3, 6, 9)}
 """Semitones above the root, by what is written after the root's name."""
 
-
 _BITS = 1 << np.arange(12)
-
-
 _BASS, _LOWEST_UPPER = 36, 55  # MIDI: the bass stands in the octave from C2, what is above it from G3
 
 

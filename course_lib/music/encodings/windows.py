@@ -13,10 +13,7 @@ from course_lib.music.piece import REST, SATB, Piece, WrongVoices
 UNKNOWN = -1
 """The target where nothing is to be learnt: the voice rests or leaves the range."""
 
-
 _MARGIN = 7
-
-
 _BAR_POSITIONS = 48
 
 

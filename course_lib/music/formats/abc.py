@@ -22,11 +22,7 @@ from course_lib.music.formats.quantise import (
 from course_lib.music.piece import MODES
 
 MAX_TUNES = 10_000
-
-
 MAX_LETTERS = 200_000  # of one tune
-
-
 # Every repetition is bounded or cannot overlap with what follows it, so that no text takes more than linear time.
 TOKEN = re.compile(
     r"""
@@ -46,26 +42,12 @@ TOKEN = re.compile(
     """,
     re.VERBOSE | re.MULTILINE,
 )
-
-
 _CHORD_NOTE = re.compile(r"([\^_=]{0,2}[A-Ga-g][,']{0,9})(\d*/*\d*)(-?)")
-
-
 _NOTE = re.compile(r"([\^_=]*)([A-Ga-g])([,']*)")
-
-
 _LENGTH = re.compile(r"(\d*)(/*)(\d*)")
-
-
 _KEY = re.compile(r"\s*([A-G])([#b]?)\s*([A-Za-z]*)")
-
-
 _PLACES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-
-
 _ALTERS = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
-
-
 _NORMAL = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # notes in whose time a tuplet of 2, 3, … stands; others by the metre
 
 

@@ -19,17 +19,9 @@ from course_lib.music.formats.quantise import (
 from course_lib.music.piece import Piece
 
 _DRUMS = 9
-
-
 _VELOCITY = 80
-
-
 _SLOWEST = 0xFFFFFF  # microseconds a quarter: MIDI has three bytes for it
-
-
 _LATEST = 1 << 40  # ticks: beyond any piece, and still exact as a float
-
-
 _CHANNELS = [c for c in range(16) if c != _DRUMS]
 
 

@@ -35,20 +35,10 @@ from course_lib.music.formats.quantise import (
 from course_lib.music.piece import REST, Piece, pitch_class
 
 _TYPES = ("breve", "whole", "half", "quarter", "eighth", *(f"{2**n}th" if n != 5 else "32nd" for n in range(4, 11)))
-
-
 _MAX_TAGS = 1_000_000
-
-
 _ROUNDING = 0.125  # quarters by which a measure may miss its length, where divisions are too coarse for tuplets
-
-
 _ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
-
-
 _LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-
-
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 

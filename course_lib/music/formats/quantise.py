@@ -14,29 +14,13 @@ import numpy as np
 from course_lib.music.piece import MODES, MusicError, Note, Piece, PitchOutOfRange, key_name, pitch_class
 
 MARK = "course_lib"
-
-
 DEFAULT_GRID = 4
-
-
 MAX_STEPS = 30_000  # about two hours on the sixteenth grid at 60 quarters a minute
-
-
 MAX_NOTES = 100_000
-
-
 MAX_VOICES = 64
-
-
 _MODE_FIFTHS = {"lydian": 1, "major": 0, "mixolydian": -1, "dorian": -2, "minor": -3, "phrygian": -4, "locrian": -5}
-
-
 _LETTER_FIFTHS = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
-
-
 _GRIDS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 96, 480)
-
-
 _ON_GRID = 0.02  # of a step: what rounding in a file may cost
 
 
