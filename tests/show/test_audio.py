@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from course_lib.music.piece import REST, MusicError, Note, Piece
+from course_lib.music.errors import MusicError
+from course_lib.music.piece import REST, Note, Piece
 from course_lib.show.audio import REEDS, Sound, mp3, synthesize, wav
 
 

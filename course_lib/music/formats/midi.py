@@ -6,16 +6,15 @@ import io
 import re
 from collections import defaultdict, deque
 
+from course_lib.music.errors import UnreadableFile
 from course_lib.music.formats.quantise import (
     MARK,
     Part,
     Raw,
     RawNote,
-    UnreadableFile,
     facts_text,
-    key_fifths,
-    key_of_signature,
 )
+from course_lib.music.keys import key_fifths, key_of_signature
 from course_lib.music.piece import Piece
 
 _DRUMS = 9

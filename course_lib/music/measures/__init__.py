@@ -8,16 +8,20 @@ from course_lib.music.measures.metrics import (
     consonance,
     harmonic_distance,
     last_step,
+    measure,
     note_density,
     parallel_fifths,
     parallel_octaves,
+    parallels,
     pitch_accuracy,
     pitch_class_entropy,
     polyphony,
     polyphony_rate,
-    scoreboard,
+    repetition,
+    scale_consistency,
     scoreboard_table,
     spread,
+    tone_span,
     voice_accuracy,
     voice_crossings,
     within,
@@ -31,5 +35,13 @@ from course_lib.music.measures.structure import (
     self_similarity,
     template,
 )
-from course_lib.music.measures.tunes import complete_bars, ends_on_tonic, is_aabb, longest_shared_runs, melody, parses
-from course_lib.music.measures.voice_leading import NoParallels, faults
+from course_lib.music.measures.tunes import (
+    complete_bars,
+    ends_on_tonic,
+    is_aabb,
+    longest_shared_runs,
+    melody,
+    parses,
+    sections,
+)
+from course_lib.music.measures.voice_leading import NoParallels, voice_leading_violations
