@@ -8,11 +8,11 @@ from course_lib.music.encodings.abc_tokens import (
     NotATune,
     Vocabulary,
     abc_to_tokens,
-    bars,
     check_tokens,
-    pitches,
     tokens_to_abc,
     tokens_to_piece,
+    tune_bars,
+    tune_pitches,
 )
 from course_lib.music.files import read_bytes
 
@@ -136,7 +136,7 @@ def test_tokens_sound_as_the_source_did() -> None:
 
 def test_bars_are_measured() -> None:
     tokens = "M:6/8 K:Cmaj G |: c 2 d (3 e f g e | c > d e /2 :|"
-    assert bars(tokens.split()) == [
+    assert tune_bars(tokens.split()) == [
         (Fraction(1, 8), "|:"),
         (Fraction(3 + 2 + 1, 8), "|"),
         (Fraction(5, 16), ":|"),
@@ -145,16 +145,16 @@ def test_bars_are_measured() -> None:
 
 def test_lengths_agree_with_the_reader() -> None:
     for one in celtic_tunes().test[::5]:
-        quarters = 4 * float(sum(length for length, _ in bars(one.tokens)))
+        quarters = 4 * float(sum(length for length, _ in tune_bars(one.tokens)))
         assert len(one.piece) == pytest.approx(quarters * one.piece.steps_per_quarter, abs=1)
 
 
 def test_pitches_are_those_that_sound() -> None:
     for one in celtic_tunes().test:
-        assert pitches(one.tokens).tolist() == [note.pitch for note in one.piece.notes()]
+        assert tune_pitches(one.tokens).tolist() == [note.pitch for note in one.piece.notes()]
     # What a network may write: an accidental that lasts, and ties of every kind.
     odd = "M:4/4 K:Cmin ^f f E - E 2 - | E z e - ^e - e | =B 2 - | B - c - | c - z c |]".split()
-    assert pitches(odd).tolist() == [note.pitch for note in tokens_to_piece(odd).notes()]
+    assert tune_pitches(odd).tolist() == [note.pitch for note in tokens_to_piece(odd).notes()]
 
 
 def test_numbers_and_back() -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from course_lib.music import datasets
 from course_lib.music.datasets import COLLECTIONS, DATASETS, celtic_tunes
+from course_lib.music.errors import MusicError
 from course_lib.music.measures.tunes import longest_shared_runs, melody
-from course_lib.music.piece import MusicError
 
 pytestmark = pytest.mark.filterwarnings("ignore::course_lib.music.files.MusicWarning")  # a few notes off the grid
 

@@ -6,15 +6,16 @@ from course_lib.music.encodings.chords import (
     CHORDS,
     INPUTS,
     NO_CHORD,
+    chord_coverage,
     chord_piece,
-    explained,
     half_bars,
     pitch_classes,
     segments,
     transposed_chords,
     triads,
 )
-from course_lib.music.piece import REST, MusicError, Piece, WrongVoices
+from course_lib.music.errors import MusicError, WrongVoices
+from course_lib.music.piece import REST, Piece
 
 
 def block(*chords: tuple[int, ...], length: int = 8, **facts: object) -> Piece:
@@ -74,9 +75,9 @@ def test_pitch_classes_are_counted() -> None:
 
 
 def test_one_triad_explains_most_of_bach() -> None:
-    share = np.mean([explained(piece, 8) for piece in chorales().valid if piece.time_signature == (4, 4)])
+    share = np.mean([chord_coverage(piece, 8) for piece in chorales().valid if piece.time_signature == (4, 4)])
     assert 0.65 < share < 0.9
-    assert explained(block((72, 64, 55, 48)), 8) == 1
+    assert chord_coverage(block((72, 64, 55, 48)), 8) == 1
 
 
 def test_what_the_network_sees() -> None:

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib.music.datasets import chorales, windows
+from course_lib.music.errors import MusicError, WrongMetre, WrongVoices
 from course_lib.music.measures.copies import Copy, CopyDetector
-from course_lib.music.piece import REST, MusicError, Piece, WrongMetre, WrongVoices
+from course_lib.music.piece import REST, Piece
 
 
 def random_piece(rng: np.random.Generator, steps: int, voices: int, title: str = "") -> Piece:

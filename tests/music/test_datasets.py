@@ -11,7 +11,8 @@ import pytest
 
 from course_lib.music import datasets
 from course_lib.music.datasets import DATASETS, chorales, windows
-from course_lib.music.piece import MusicError, Piece
+from course_lib.music.errors import MusicError
+from course_lib.music.piece import Piece
 
 
 def melody(piece: Piece) -> list[int]:

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from course_lib.music.datasets import chorales, windows
 from course_lib.music.encodings.voices import MINIBACH_RANGES, OneHot, PianoRoll, Tokens, transposed
-from course_lib.music.piece import REST, MusicError, Piece, PitchOutOfRange, WrongVoices
+from course_lib.music.errors import MusicError, PitchOutOfRange, WrongVoices
+from course_lib.music.piece import REST, Piece
 from tests.strategies import pieces
 
 
@@ -26,7 +27,7 @@ def test_one_hot_round_trip(piece: Piece) -> None:
     tensor = encoding.encode(piece)
     assert tensor.shape == (len(piece), encoding.width)
     assert (tensor.sum(1) == len(piece.voices)).all()
-    assert encoding.decode(tensor, like=piece) == piece.struck()
+    assert encoding.decode(tensor, like=piece) == piece.with_onsets_at_start()
 
 
 @given(pieces())
@@ -34,7 +35,7 @@ def test_tokens_round_trip(piece: Piece) -> None:
     encoding = Tokens()
     tokens = encoding.encode(piece)
     assert 0 <= tokens.min() <= tokens.max() < encoding.vocabulary
-    assert encoding.decode(tokens, like=piece) == piece.struck()
+    assert encoding.decode(tokens, like=piece) == piece.with_onsets_at_start()
 
 
 @given(pieces())
@@ -56,11 +57,11 @@ def test_piano_roll_of_separate_voices_round_trips() -> None:
 def test_all_chorales_round_trip() -> None:
     tokens = Tokens()
     for piece in (p for side in chorales() for p in side):
-        assert tokens.decode(tokens.encode(piece), like=piece) == piece.struck()
+        assert tokens.decode(tokens.encode(piece), like=piece) == piece.with_onsets_at_start()
 
 
 def test_what_sounds_of_many_pieces_at_once() -> None:
-    some = [w.struck() for w in windows(chorales().valid)[:20]]
+    some = [w.with_onsets_at_start() for w in windows(chorales().valid)[:20]]
     encoding = OneHot(((0, 127),) * 4, rest=True)
     symbols = np.stack([encoding.symbols(piece) for piece in some])
     assert np.array_equal(encoding.sounding(symbols), [piece.pitch for piece in some])

@@ -22,23 +22,20 @@ from hypothesis import strategies as st
 
 from course_lib.music import files
 from course_lib.music.datasets import chorales
-from course_lib.music.files import (
+from course_lib.music.errors import (
     EmptyScore,
+    MusicError,
     MusicWarning,
     NotMusic,
+    PitchOutOfRange,
     SeveralTunes,
     TooLarge,
     TooLong,
     UnreadableFile,
-    midi_bytes,
-    musicxml,
-    read,
-    read_bytes,
-    read_many,
-    write_midi,
-    write_musicxml,
+    WrongMetre,
 )
-from course_lib.music.piece import REST, MusicError, Note, Piece, PitchOutOfRange, WrongMetre
+from course_lib.music.files import midi_bytes, musicxml, read, read_bytes, read_many, write_midi, write_musicxml
+from course_lib.music.piece import REST, Note, Piece
 from tests.strategies import pieces
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=8)  # control characters and surrogates too

@@ -1,8 +1,8 @@
 import numpy as np
 
 from course_lib.music.datasets import chorales
-from course_lib.music.keys import estimate_key
-from course_lib.music.piece import REST, Piece, pitch_class
+from course_lib.music.keys import estimate_key, pitch_class
+from course_lib.music.piece import REST, Piece
 
 
 def scale(*pitches: int) -> Piece:

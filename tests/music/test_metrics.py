@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from course_lib.music.datasets import chorales
+from course_lib.music.errors import MusicError
+from course_lib.music.keys import note_number
 from course_lib.music.measures import metrics
 from course_lib.music.measures.metrics import Parallel, Spread
-from course_lib.music.piece import REST, MusicError, Note, Piece, note_number
+from course_lib.music.piece import REST, Note, Piece
 
 SILENCE = Piece(np.full((8, 2), REST), np.zeros((8, 2), bool))
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from course_lib.music.baselines.harmony import CONTEXTS, ContextTables, contexts, nearest_phrases
+from course_lib.music.baselines.harmony import CONTEXTS, BassTable, bass_contexts, nearest_phrases
 from course_lib.music.datasets import chorale_phrases, chorales
 from course_lib.music.encodings.chords import CHORDS, NO_CHORD, transposed_chords, triads
 from course_lib.music.encodings.phrases import (
     BASS,
     FIRST,
+    GRID,
     HOLD,
     LONGEST_PHRASE,
     SILENCE,
@@ -20,8 +21,9 @@ from course_lib.music.encodings.phrases import (
     on_beats,
     voice_pairs,
 )
+from course_lib.music.errors import MusicError, PitchOutOfRange, WrongMetre, WrongVoices
 from course_lib.music.measures.metrics import consonance, last_step, pitch_accuracy
-from course_lib.music.piece import GRID, REST, MusicError, Piece, PitchOutOfRange, WrongMetre, WrongVoices, eighths
+from course_lib.music.piece import REST, Piece
 from course_lib.symbols import END, PAD
 
 
@@ -43,22 +45,22 @@ def test_eighths_keep_what_sounds_on_them() -> None:
     assert coarse.onset.ravel().tolist() == [True, False, True, True]  # the 62 began between two eighths
     assert (coarse.pickup, coarse.steps_per_quarter, coarse.fermata.tolist()) == (1, GRID, [False, False, True, False])
     with pytest.raises(WrongMetre, match="1 steps a quarter"):
-        eighths(Piece(pitch, onset, steps_per_quarter=1))
+        (Piece(pitch, onset, steps_per_quarter=1)).regrid(2)
 
 
 def test_a_note_that_began_between_two_eighths_is_struck_at_the_next_one() -> None:
     pitch, struck = np.full((8, 1), 60), np.zeros((8, 1), bool)
     struck[[0, 3]] = True  # the same pitch again
-    assert eighths(Piece(pitch, struck)).onset[:, 0].tolist() == [True, False, True, False]
+    assert (Piece(pitch, struck)).regrid(2).onset[:, 0].tolist() == [True, False, True, False]
     assert not eighths(Piece(pitch, np.zeros((8, 1), bool))).onset.any()
 
 
 def test_what_does_not_fit_a_grid_of_eighths_is_refused() -> None:
     pitch, onset = np.full((9, 1), 60), np.zeros((9, 1), bool)
-    assert len(eighths(Piece(pitch[:3], onset[:3]))) == 2  # an odd length loses no step
+    assert len((Piece(pitch[:3], onset[:3])).regrid(2)) == 2  # an odd length loses no step
     for facts in ({"steps_per_quarter": 3}, {"pickup": 1}, {"time_signature": (7, 16)}):
         with pytest.raises(WrongMetre, match="do not fit a grid of eighths"):
-            eighths(Piece(pitch, onset, **facts))
+            (Piece(pitch, onset, **facts)).regrid(2)
 
 
 def test_a_phrase_ends_after_its_fermata() -> None:
@@ -77,7 +79,7 @@ def test_the_phrases_of_the_data() -> None:
     """Every eighth of a phrase stands in its chorale, and few phrases are left out."""
     piece = chorales().valid[0]
     found = chorale_phrases([piece])
-    whole = eighths(piece).pitch[:, [0, 3]]
+    whole = piece.regrid(2).pitch[:, [0, 3]]
     assert np.array_equal(np.concatenate([phrase.pitch for phrase in found]), whole)
     every = chorale_phrases(chorales().valid)
     assert max(map(len, every)) <= LONGEST_PHRASE and all(phrase.voices == ("Soprano", "Bass") for phrase in every)
@@ -155,7 +157,7 @@ def test_on_beats() -> None:
 
 def test_contexts_say_what_they_are_called() -> None:
     given = voice_pairs([A])
-    seen = dict(zip(CONTEXTS, contexts(given.source, given.target)[0, :5].T, strict=True))
+    seen = dict(zip(CONTEXTS, bass_contexts(given.source, given.target)[0, :5].T, strict=True))
     s, b = SOPRANO.encode(A, 0), BASS.encode(A, 1)
     assert seen["soprano now"].tolist() == [2 * s[0], 2 * s[0] + 1, 2 * s[2], 2 * s[3], 2 * END]
     assert seen["bass before"].tolist() == [0, 2 * b[0], 2 * b[1], 2 * b[1] + 1, 2 * SILENCE]
@@ -167,7 +169,7 @@ def test_contexts_say_what_they_are_called() -> None:
 def test_tables_count() -> None:
     """Two phrases that differ in what follows: the probabilities by hand."""
     known = voice_pairs([two([60, 62], [48, 50]), two([60, 62], [48, 52])])
-    tables = ContextTables(known, (0,), lean=2.0)
+    tables = BassTable(known, (0,), lean=2.0)
     p = np.exp(tables.log_p(known))[0, :3]
     np.testing.assert_allclose(p.sum(-1), 1, rtol=1e-5)
     c, d, share = 48 - 36 + FIRST, 50 - 36 + FIRST, 1 / BASS.symbols
@@ -179,15 +181,15 @@ def test_tables_count() -> None:
 def test_an_unseen_context_asks_the_shorter_one() -> None:
     known = voice_pairs([two([60, 62], [48, 50])])
     other = voice_pairs([two([62, 60], [47, 50])])
-    one, more = ContextTables(known, (0,)), ContextTables(known, (0, 1))
-    now, before = contexts(other.source, other.target)[0, 1], contexts(known.source, known.target)[0, 1]
+    one, more = BassTable(known, (0,)), BassTable(known, (0, 1))
+    now, before = bass_contexts(other.source, other.target)[0, 1], bass_contexts(known.source, known.target)[0, 1]
     assert not np.array_equal(now[:2], before[:2])
     np.testing.assert_allclose(more.probabilities(now[None]), one.probabilities(now[None]), rtol=1e-5)
 
 
 def test_tables_write_a_line_as_long_as_the_soprano() -> None:
     known = voice_pairs(chorale_phrases(chorales().valid[:8]))
-    made = ContextTables(known, range(6), lean=0.01).write(known.source)
+    made = BassTable(known, range(6), lean=0.01).write(known.source)
     assert ((made == END) == (known.source == END)).all() and ((made == PAD) == (known.source == PAD)).all()
     assert pitch_accuracy(made, known.target) > 0.6  # it has seen them
 

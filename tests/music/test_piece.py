@@ -2,20 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from course_lib.music.piece import (
-    MODES,
-    REST,
-    MusicError,
-    Note,
-    Piece,
-    PitchOutOfRange,
-    WrongMetre,
-    WrongVoices,
-    key_name,
-    note_name,
-    note_number,
-    pitch_class,
-)
+from course_lib.music.errors import MusicError, PitchOutOfRange, WrongMetre, WrongVoices
+from course_lib.music.keys import MODES, key_name, note_name, note_number, pitch_class
+from course_lib.music.piece import REST, Note, Piece
 from tests.strategies import pieces
 
 
@@ -107,7 +96,7 @@ def test_windows_keep_the_metre() -> None:
 def test_a_window_holds_what_began_before_it() -> None:
     made = piece([[60]] * 4, [[1], [0], [0], [1]])
     assert made.window(1, 2).onset.tolist() == [[False], [False]]
-    assert made.window(1, 2).struck().onset.tolist() == [[True], [False]]
+    assert made.window(1, 2).with_onsets_at_start().onset.tolist() == [[True], [False]]
 
 
 def test_seven_eight_is_music() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from course_lib.music.baselines.frames import IndependentNotes, SetTable, conditional
 from course_lib.music.encodings.frames import pitch_sets, set_kinds, set_name, set_numbers, set_pitches, sets_piece
-from course_lib.music.piece import MusicError
+from course_lib.music.errors import MusicError
 
 EVERY = (np.arange(4096)[:, None] >> np.arange(12) & 1).astype(bool)
 

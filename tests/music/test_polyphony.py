@@ -9,8 +9,9 @@ from scipy.io import savemat
 from benchmarks.polyphony.data import read_mat
 from course_lib.music.baselines.frames import ChordHistogram, NoteNgram, NoteUnigram, mean_nats
 from course_lib.music.datasets import chorale_frames
-from course_lib.music.encodings.frames import KEYS, frames, frames_piece
-from course_lib.music.piece import REST, MusicError, Piece
+from course_lib.music.encodings.frames import KEYS, frames_piece, piano_frames
+from course_lib.music.errors import MusicError
+from course_lib.music.piece import REST, Piece
 
 
 def cells(*lengths: int, seed: int = 0) -> np.ndarray:
@@ -76,10 +77,10 @@ def test_frames_of_a_piece_are_its_quarters() -> None:
     pitch = np.array([[60]] * 2 + [[62]] * 4 + [[REST]] * 2 + [[64]] * 2)
     onset = pitch[:, 0] != np.r_[REST, pitch[:-1, 0]]
     piece = Piece(pitch, (onset & (pitch[:, 0] != REST))[:, None], pickup=2)
-    assert np.argwhere(frames(piece, transpose=1)).tolist() == [[0, 62 + 1 - 21]]
-    assert len(frames(piece)) == 2 and not frames(piece)[1].any()
+    assert np.argwhere(piano_frames(piece, transpose=1)).tolist() == [[0, 62 + 1 - 21]]
+    assert len(piano_frames(piece)) == 2 and not piano_frames(piece)[1].any()
     with pytest.raises(MusicError, match="not among MIDI 21..108"):
-        frames(piece, transpose=60)
+        piano_frames(piece, transpose=60)
 
 
 def test_the_chorales_are_in_c() -> None:
@@ -153,7 +154,7 @@ def test_frames_become_four_voices_and_come_back() -> None:
     test = chorale_frames().test
     for roll in test[:5]:
         piece = frames_piece(roll)
-        assert (frames(piece) == roll).all() and piece.onset.sum() == roll.sum()
+        assert (piano_frames(piece) == roll).all() and piece.onset.sum() == roll.sum()
     roll = np.zeros((5, KEYS), bool)
     for frame, notes in zip(roll, ([60], [60, 72], [48, 60, 72], [40, 50, 60, 70, 80], []), strict=True):
         frame[np.array(notes, int) - 21] = True

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from course_lib.music.datasets import celtic_tunes, chorales
+from course_lib.music.errors import MusicError
 from course_lib.music.keys import key_profile
 from course_lib.music.measures.structure import (
     correlation,
@@ -13,7 +14,7 @@ from course_lib.music.measures.structure import (
     self_similarity,
     template,
 )
-from course_lib.music.piece import REST, MusicError, Piece
+from course_lib.music.piece import REST, Piece
 
 
 def line(pitches: list[int], spq: int = 2, **facts: object) -> Piece:

@@ -4,9 +4,8 @@ import pytest
 
 from course_lib.music.datasets import Tune, celtic_tunes, tune_phrases
 from course_lib.music.encodings.abc_tokens import NotATune
-from course_lib.music.formats.quantise import MusicWarning
+from course_lib.music.errors import MusicError, MusicWarning
 from course_lib.music.measures.tunes import complete_bars
-from course_lib.music.piece import MusicError
 
 
 def tune(body: str) -> Tune:

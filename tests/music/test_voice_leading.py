@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from course_lib.music.datasets import chorales, windows
 from course_lib.music.encodings.voices import MINIBACH_RANGES, OneHot
+from course_lib.music.errors import MusicError
 from course_lib.music.measures.metrics import parallels, voice_crossings
-from course_lib.music.measures.voice_leading import NoParallels, faults
-from course_lib.music.piece import MusicError
+from course_lib.music.measures.voice_leading import NoParallels, voice_leading_violations
 
 SMALL = OneHot(((60, 66), (53, 59), (48, 52)))
 
@@ -76,5 +76,5 @@ def test_faults_are_those_of_the_measures(seed: int) -> None:
         crossed = [((p.pitch[:, a] < p.pitch[:, b]).sum()) for p in pieces for a, b in combinations(range(4), 2)]
         crossed = np.reshape(crossed, (len(pieces), 6)).sum(axis=1)
         moves = [len(parallels(p, 0)) + len(parallels(p, 7)) for p in pieces]
-        assert faults(np.stack([p.pitch for p in pieces])).tolist() == (crossed + moves).tolist()
+        assert voice_leading_violations(np.stack([p.pitch for p in pieces])).tolist() == (crossed + moves).tolist()
     assert max(moves) > 0 and max(map(voice_crossings, wild)) > 0

@@ -5,7 +5,8 @@ import pytest
 
 from course_lib.music.datasets import chorale_windows, chorales, without_rests
 from course_lib.music.encodings.voices import VoiceRoll
-from course_lib.music.piece import REST, MusicError, Piece, PitchOutOfRange, WrongVoices
+from course_lib.music.errors import MusicError, PitchOutOfRange, WrongVoices
+from course_lib.music.piece import REST, Piece
 
 ROLL = VoiceRoll(((60, 64), (48, 50)))
 
