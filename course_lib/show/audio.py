@@ -12,14 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-<<<<<<< HEAD
-from course_lib.music.files import midi_bytes, musicxml, write_whole
-from course_lib.music.piece import MusicError, Piece
-=======
 from course_lib.music.errors import MusicError
-from course_lib.music.files import midi_bytes
+from course_lib.music.files import midi_bytes, musicxml, write_whole
 from course_lib.music.piece import Piece
->>>>>>> music
 from course_lib.show import roll
 
 SAMPLE_RATE = 16_000

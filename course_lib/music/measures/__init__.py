@@ -8,11 +8,7 @@ from course_lib.music.measures.metrics import (
     consonance,
     harmonic_distance,
     last_step,
-<<<<<<< HEAD
-    measurements,
-=======
     measure,
->>>>>>> music
     note_density,
     parallel_fifths,
     parallel_octaves,
@@ -21,12 +17,9 @@ from course_lib.music.measures.metrics import (
     pitch_class_entropy,
     polyphony,
     polyphony_rate,
-<<<<<<< HEAD
-=======
     repetition,
     scale_consistency,
     scoreboard_table,
->>>>>>> music
     spread,
     tone_span,
     voice_accuracy,

@@ -264,22 +264,14 @@ class Spread(NamedTuple):
         return f"{self.mean:.2f} ({self.low:.2f}–{self.high:.2f})" if self.count else "–"
 
 
-<<<<<<< HEAD
-def measurements(piece: Piece) -> dict[str, float]:
-=======
 def measure(piece: Piece) -> dict[str, float]:
->>>>>>> music
     """Every measure of ``MEASURES`` for one piece; NaN where a measure is not defined for it. Notebook: 02."""
     return {name: function(piece) for name, (function, _) in MEASURES.items()}
 
 
 def spread(pieces: Sequence[Piece]) -> dict[str, Spread]:
     """The Spread of every measure over ``pieces``. Raises MusicError if there are none."""
-<<<<<<< HEAD
-    boards = [measurements(piece) for piece in pieces]
-=======
     boards = [measure(piece) for piece in pieces]
->>>>>>> music
     if not boards:
         raise MusicError("0 pieces have no spread. Give at least one.")
     found = {}
@@ -293,11 +285,7 @@ def spread(pieces: Sequence[Piece]) -> dict[str, Spread]:
 def within(real: Mapping[str, Spread], values: Mapping[str, float]) -> dict[str, bool]:
     """For each measure, whether a piece lies between the 5th and 95th percentile of the real pieces.
 
-<<<<<<< HEAD
-    real: from ``spread``; values: from ``measurements``. A NaN is outside. Measures that are not defined for the
-=======
     real: from ``spread``; values: from ``measure``. A NaN is outside. Measures that are not defined for the
->>>>>>> music
     real pieces (voice crossings of single melodies) are left out.
     """
     return {name: bool(of.low <= values[name] <= of.high) for name, of in real.items() if of.count}
