@@ -55,7 +55,7 @@ def conditioned(
 
     levels: the network, each level a list of layers. where: numbers of the levels that y is joined to; None: all.
     history: model of the second condition; each of its outputs, (batch, positions, ..., channels), is joined to the
-        level whose input has those positions. first: how y meets x before the first level, if not by ``joined``.
+        levels whose input has those positions, a vector to those whose input is one. first: how y meets x before the first level, if not by ``joined``.
 
     Returns a model of [x, y] or [x, y, h]. Source: Yang, Chou & Yang, arXiv:1703.10847. Notebook: 15.
     """
@@ -69,7 +69,7 @@ def conditioned(
         if where is None or number in where:
             x = joined(x, y)
         for image in maps:
-            if positions and image.shape[1:-1] == positions:
+            if image.shape[1:-1] == positions:
                 x = ops.concatenate([x, image], axis=-1)
         for layer in level:
             x = layer(x)
@@ -118,17 +118,20 @@ def paper_discriminator(symbols: int = 128) -> list[Level]:
     ]
 
 
-def light_history(steps: int = 16, symbols: int = 24, channels: int = 32) -> keras.Model:
-    """As ``paper_history``, in one dimension and without batch normalisation: (batch, steps, symbols) → four maps.
+def light_history(steps: int = 16, symbols: int = 24, channels: int = 32, halvings: int = 3) -> keras.Model:
+    """As ``paper_history``, in one dimension, without batch normalisation, and with a summary that the maps lack.
 
-    Notebook: 15.
+    In the maps, position for position, the last steps of what came before meet the last steps of what is made; the
+    summary, a vector for the dense levels, tells its first steps how it ended.
+    float (batch, steps, symbols) → maps (batch, steps, channels), (batch, steps / 2, channels), … after as many halvings,
+    and (batch, channels). Notebook: 15.
     """
     x = h = keras.Input((steps, symbols))
     maps = []
-    for width in (1, 2, 2, 2):
+    for width in [1] + [2] * halvings:
         h = layers.LeakyReLU(0.2)(layers.Conv1D(channels, width, strides=width)(h))
         maps.append(h)
-    return keras.Model(x, maps)
+    return keras.Model(x, [*maps, layers.Dense(channels)(layers.Flatten()(x))])
 
 
 def light_generator(steps: int = 16, symbols: int = 24, channels: int = 96) -> list[Level]:
@@ -139,10 +142,8 @@ def light_generator(steps: int = 16, symbols: int = 24, channels: int = 96) -> l
     return [*dense, *longer, [layers.Conv1D(symbols, 1), Choice([symbols])]]
 
 
-def light_discriminator(channels: int = 96, convolutions: int = 3) -> list[Level]:
+def light_discriminator(channels: int = 96) -> list[Level]:
     """As ``paper_discriminator``, without batch normalisation: (positions, symbols) → one logit. Notebook: 15."""
-    shorter = [
-        [layers.Conv1D(channels, 4, strides=2, padding="same"), layers.LeakyReLU(0.2)] for _ in range(convolutions)
-    ]
+    shorter = [[layers.Conv1D(channels, 4, strides=2, padding="same"), layers.LeakyReLU(0.2)] for _ in range(3)]
     shorter[-1].append(layers.Flatten())
     return [*shorter, [layers.Dense(192), layers.LeakyReLU(0.2)], [layers.Dense(1)]]

@@ -35,6 +35,20 @@ from course_lib.music.encodings.frames import (
     set_numbers,
     sets_piece,
 )
+from course_lib.music.encodings.lead_sheets import (
+    BAR,
+    HALF,
+    LOWEST_MELODY,
+    MELODY_PITCHES,
+    Bars,
+    LeadSheet,
+    bars_piece,
+    chord_bars,
+    chord_features,
+    chord_number,
+    chord_tone_share,
+    lead_sheet,
+)
 from course_lib.music.encodings.phrases import (
     BASS,
     FIRST,
