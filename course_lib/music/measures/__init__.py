@@ -19,7 +19,6 @@ from course_lib.music.measures.metrics import (
     polyphony_rate,
     repetition,
     scale_consistency,
-    scoreboard_table,
     spread,
     tone_span,
     voice_accuracy,
