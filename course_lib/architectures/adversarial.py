@@ -43,11 +43,12 @@ class Choice(layers.Layer):
         if self.how == "gumbel":
             uniform = keras.random.uniform(ops.shape(logits), 1e-6, 1 - 1e-6, seed=self.noise)
             logits = logits - ops.log(-ops.log(uniform))
-        ends = [sum(self.sizes[: group + 1]) for group in range(len(self.sizes) - 1)]
-        chosen = []
-        for group in ops.split(logits, ends, axis=-1):
+        chosen, first = [], 0
+        for size in self.sizes:
+            group = logits[..., first : first + size]
+            first += size
             soft = ops.softmax(group / self.temperature, axis=-1)
-            hard = ops.one_hot(ops.argmax(group, axis=-1), group.shape[-1], dtype=soft.dtype)
+            hard = ops.one_hot(ops.argmax(group, axis=-1), size, dtype=soft.dtype)
             chosen.append(soft if self.how == "soft" else soft + ops.stop_gradient(hard - soft))
         return ops.concatenate(chosen, axis=-1)
 
@@ -143,7 +144,7 @@ class GAN(keras.Model):
     Both losses are reported, and neither measures progress; the shares of real and of generated examples that the
     discriminator judged right; the penalty; the norm of the generator's gradient.
 
-    Raises ValueError for parts without a shape, another objective, or features that are no layers.
+    Raises ValueError for parts without a shape, another objective, or features that are missing or no layers.
     Sources: Goodfellow et al., arXiv:1406.2661, algorithm 1; feature matching: Salimans et al., arXiv:1606.03498;
     average: Yazıcı et al., arXiv:1806.04498. Notebook: 07.
     """
@@ -163,8 +164,10 @@ class GAN(keras.Model):
         super().__init__(**kwargs)
         if objective not in OBJECTIVES:
             raise ValueError(f'objective is "{objective}"; choose one of {", ".join(OBJECTIVES)}.')
-        if not (generator.inputs and discriminator.inputs):
+        if not (generator.built and discriminator.built):
             raise ValueError("generator or discriminator has no shape yet. Begin each with keras.Input(...).")
+        if objective == "feature matching" and not features:
+            raise ValueError('the objective "feature matching" needs features={name of a layer: weight}.')
         self.generator, self.discriminator, self.penalty = generator, discriminator, penalty
         self.objective, self.steps, self.average, self.seed = objective, tuple(steps), average, seed
         self.features = dict(features or {})
