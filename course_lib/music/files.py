@@ -1,7 +1,7 @@
 """MIDI, MusicXML and ABC files ⇄ Piece.
 
-``read`` takes one file, ``read_many`` several; the format is found from the content, not from the name. Everything that can
-be wrong with a file is a MusicError, whose message names the file, the value, the range and the remedy.
+``read`` takes one file, ``read_many`` several; the format is found from the content, not from the name. Everything
+that can be wrong with a file is a MusicError, whose message names the file, the value, the range and the remedy.
 
 What happens to the music of other programs: it is put on a grid (of sixteenths, unless asked otherwise); notes that
 sound at once in one part are divided into voices from high to low; the first time signature, key and tempo are
@@ -71,7 +71,7 @@ def write_midi(piece: Piece, path: str | os.PathLike) -> Path:
 
     Up to MAX_STEPS and MAX_VOICES ``read`` gives an equal piece.
     """
-    return _write(Path(path), midi_bytes(piece))
+    return write_whole(Path(path), midi_bytes(piece))
 
 
 def write_musicxml(piece: Piece, path: str | os.PathLike) -> Path:
@@ -79,10 +79,11 @@ def write_musicxml(piece: Piece, path: str | os.PathLike) -> Path:
 
     Up to MAX_STEPS and MAX_VOICES ``read`` gives an equal piece.
     """
-    return _write(Path(path), musicxml(piece).encode())
+    return write_whole(Path(path), musicxml(piece).encode())
 
 
-def _write(path: Path, data: bytes) -> Path:
+def write_whole(path: Path, data: bytes) -> Path:
+    """Writes a file, or leaves what stood there before."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         beside.write_bytes(data)

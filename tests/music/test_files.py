@@ -231,14 +231,14 @@ def test_verovio_plays_the_same(piece: Piece) -> None:
     verovio.enableLog(verovio.LOG_OFF)
     toolkit = verovio.toolkit()
     assert toolkit.loadData(musicxml(piece))
-    heard = []
+    sounding = []
     for track in mido.MidiFile(file=io.BytesIO(base64.b64decode(toolkit.renderToMIDI()))).tracks:
         now = 0
         for message in track:
             now += message.time
             if message.type == "note_on" and message.velocity:
-                heard.append((round(now / 120 * piece.steps_per_quarter), message.note))
-    assert sorted(heard) == sorted((n.start, n.pitch) for n in piece.notes())
+                sounding.append((round(now / 120 * piece.steps_per_quarter), message.note))
+    assert sorted(sounding) == sorted((n.start, n.pitch) for n in piece.notes())
 
 
 def test_music21_reads_the_same() -> None:

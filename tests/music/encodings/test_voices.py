@@ -1,3 +1,7 @@
+"""Voices as one-hot, piano roll, tokens and voice roll, and back."""
+
+from __future__ import annotations
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -89,7 +93,7 @@ def test_a_hold_at_the_start_is_read_as_the_likeliest_pitch() -> None:
 
 
 @pytest.mark.parametrize(
-    ("encode", "error", "says"),
+    ("encode", "error", "message"),
     [
         (
             lambda p: OneHot().encode(p.transpose(30)),
@@ -104,8 +108,8 @@ def test_a_hold_at_the_start_is_read_as_the_likeliest_pitch() -> None:
         (lambda p: Tokens().decode(np.array([0.5])), MusicError, "whole numbers"),
     ],
 )
-def test_what_does_not_fit_is_refused(encode: object, error: type, says: str) -> None:
-    with pytest.raises(error, match=says):
+def test_what_does_not_fit_is_refused(encode: object, error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
         encode(windows(chorales().test)[0])
 
 

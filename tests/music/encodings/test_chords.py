@@ -71,7 +71,7 @@ def test_segments_follow_the_bar_lines() -> None:
 
 def test_pitch_classes_are_counted() -> None:
     piece = block((60, 48), (REST, 50))
-    assert pitch_classes(piece.pitch, segments(piece, 8))[:, [0, 2]].tolist() == [[16, 0], [0, 8]]
+    assert pitch_classes(piece, segments(piece, 8))[:, [0, 2]].tolist() == [[16, 0], [0, 8]]
 
 
 def test_one_triad_explains_most_of_bach() -> None:
@@ -83,23 +83,23 @@ def test_one_triad_explains_most_of_bach() -> None:
 def test_what_the_network_sees() -> None:
     piece = block((72, 64, 55, 48), (74, 62, 59, 55), (76, 64, 60, 48), (72, 64, 55, 48), key="C major", pickup=8)
     bars = half_bars(piece)
-    assert bars.seen.shape == (4, INPUTS) and bars.heard.shape == (4, 12)
+    assert bars.inputs.shape == (4, INPUTS) and bars.counts.shape == (4, 12)
     assert [CHORDS[i] for i in transposed_chords(bars.chord, -bars.shift)] == ["C", "G", "C", "C"]
-    assert bars.seen[:, 36].tolist() == [1, 0, 1, 0]  # the pickup is the second half of a bar
-    assert (bars.seen[:, :12].sum(axis=1) == 1).all() and (bars.seen[:, 12:36].sum(axis=1) == 2).all()
+    assert bars.inputs[:, 36].tolist() == [1, 0, 1, 0]  # the pickup is the second half of a bar
+    assert (bars.inputs[:, :12].sum(axis=1) == 1).all() and (bars.inputs[:, 12:36].sum(axis=1) == 2).all()
 
 
 def test_it_sees_the_melody_alone_in_a_common_key() -> None:
     for piece in chorales().valid[:5]:
         bars, there = half_bars(piece), half_bars(piece.transpose(3))
-        assert np.array_equal(bars.seen, there.seen)
+        assert np.array_equal(bars.inputs, there.inputs)
         other = Piece(
             np.where(piece.pitch == REST, REST, piece.pitch - [0, 1, 1, 1]),
             piece.onset,
             time_signature=piece.time_signature,
             pickup=piece.pickup,
         )
-        assert np.array_equal(bars.seen, half_bars(other).seen)
+        assert np.array_equal(bars.inputs, half_bars(other).inputs)
 
 
 def test_chords_to_be_heard() -> None:

@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 
 from course_lib.music.datasets import chorales
+from course_lib.music.encodings.phrases import (
+    Pairs,
+    voice_pairs,
+)
 from course_lib.music.errors import MusicError
 from course_lib.music.keys import note_number
 from course_lib.music.measures import metrics
-from course_lib.music.measures.metrics import Parallel, Spread
+from course_lib.music.measures.metrics import Parallel, Spread, consonance, last_step, pitch_accuracy
 from course_lib.music.piece import REST, Note, Piece
 
 SILENCE = Piece(np.full((8, 2), REST), np.zeros((8, 2), bool))
@@ -229,7 +233,7 @@ def test_tonal_centroid() -> None:
 
 
 def test_silence_is_not_defined_rather_than_zero() -> None:
-    board = metrics.scoreboard(SILENCE)
+    board = metrics.measurements(SILENCE)
     assert {name for name, value in board.items() if not isnan(value)} == {
         "note density",
         "parallel fifths",
@@ -237,10 +241,10 @@ def test_silence_is_not_defined_rather_than_zero() -> None:
     }
 
 
-def test_the_scoreboard_is_blind_to_transposition() -> None:
+def test_measurements_are_blind_to_transposition() -> None:
     music = piece("C5 D5 E5 C5 D5 E5", "G4 A4 C5 E4 - E4", "C4 D4 G3 . A3 C4")
-    board = metrics.scoreboard(music)
-    assert metrics.scoreboard(music.transpose(-7)) == pytest.approx(board)
+    board = metrics.measurements(music)
+    assert metrics.measurements(music.transpose(-7)) == pytest.approx(board)
     assert not any(isnan(value) for value in board.values())
     assert board["parallel fifths"] == metrics.parallel_fifths(music) > 0
 
@@ -262,25 +266,17 @@ def test_spread_leaves_out_pieces_without_a_value() -> None:
     assert music["voice crossings"].count == 0 and str(music["voice crossings"]) == "–"
 
 
-def test_scoreboard_table_has_a_row_a_measure() -> None:
-    groups = {"scale": [C_MAJOR], "spans": spans(3, 5)}
-    rows = metrics.scoreboard_table(groups)
-    assert [row["measure"] for row in rows] == list(metrics.MEASURES) == list(metrics.scoreboard(C_MAJOR))
-    row = next(row for row in rows if row["measure"] == "tone span")
-    assert row == {"measure": "tone span", "unit": "semitones", "scale": (11, 11, 11, 1), "spans": (4, 3.1, 4.9, 2)}
-
-
 def test_no_pieces_have_no_spread() -> None:
     with pytest.raises(MusicError, match="0 pieces"):
-        metrics.scoreboard_table({"real": [C_MAJOR], "none": []})
+        metrics.spread([])
 
 
 def test_within() -> None:
     real = metrics.spread(spans(*range(21)))
-    answers = [metrics.within(real, metrics.scoreboard(music)) for music in spans(0, 1, 19, 20)]
+    answers = [metrics.within(real, metrics.measurements(music)) for music in spans(0, 1, 19, 20)]
     assert [answer["tone span"] for answer in answers] == [False, True, True, False]
     assert "voice crossings" not in answers[0]  # single voices do not cross
-    assert metrics.within(real, metrics.scoreboard(SILENCE))["tone span"] is False
+    assert metrics.within(real, metrics.measurements(SILENCE))["tone span"] is False
 
 
 def test_bach_seldom_writes_parallels() -> None:
@@ -288,3 +284,34 @@ def test_bach_seldom_writes_parallels() -> None:
     assert 0 < real["parallel fifths"].mean < 0.02
     assert 0 < real["parallel octaves"].mean < 0.02
     assert real["scale consistency"].low > 0.8
+
+
+def two(soprano: list[int], bass: list[int], **facts: object) -> Piece:
+    """Two voices on eighths; a new pitch has an onset, the same one is held."""
+    pitch = np.array([soprano, bass]).T
+    onset = np.vstack([np.ones((1, 2), bool), np.diff(pitch, axis=0) != 0]) & (pitch != REST)
+    return Piece(pitch, onset, **{"steps_per_quarter": 2, "voices": ("Soprano", "Bass"), **facts})
+
+
+A = two([60, 60, 62, 64], [48, 50, 50, REST])
+
+
+def test_accuracy_counts_what_sounds() -> None:
+    target = voice_pairs([A]).target
+    again = target.copy()
+    again[0, 2] = again[0, 1]  # an onset in place of a hold: the same pitch sounds
+    wrong = target.copy()
+    wrong[0, 0] += 1
+    assert pitch_accuracy(again, target) == 1
+    assert pitch_accuracy(wrong, target) == 0.75
+    assert pitch_accuracy(Pairs(target, np.zeros_like(target)).target, target) == 0.25  # the rest at the end
+
+
+def test_consonance_and_the_last_step() -> None:
+    phrase = two([60, 60, 62, 64, 65, 65], [48, 50, 50, 50, 60, 60])
+    # On the beats: octave, octave (62 over 50), fourth (65 over 60).
+    assert consonance(phrase) == pytest.approx(2 / 3)
+    assert consonance(phrase, beat_only=False) == pytest.approx(2 / 6)
+    assert last_step(phrase) == 10
+    assert last_step(two([60], [48])) is None
+    assert np.isnan(consonance(two([60], [REST])))
