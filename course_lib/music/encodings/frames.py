@@ -32,7 +32,7 @@ def piano_frames(piece: Piece, steps: int | None = None, start: int | None = Non
 
 
 def frames_piece(roll: np.ndarray, title: str = "", tempo: float = 80.0, tied: bool = False) -> Piece:
-    """Frames (n, 88) as four voices, to be heard: a quarter note each, one step a frame.
+    """Frames (n, 88) as four voices, to be played: a quarter note each, one step a frame.
 
     A frame has no voices. The highest notes go to the first voices, the lowest one to the last: a frame of three has
     no tenor, one of two sounds in soprano and bass, a single note in the soprano. Of more than four, the three highest
@@ -146,7 +146,7 @@ def set_pitches(chord: np.ndarray) -> list[int]:
 
 
 def sets_piece(sets: np.ndarray, title: str = "", steps: int = 4, tempo: float = 80.0, spread: bool = False) -> Piece:
-    """Sets (n, 12) one after the other, to be heard: each lasts ``steps`` sixteenths, voiced as ``set_pitches``.
+    """Sets (n, 12) one after the other, to be played: each lasts ``steps`` sixteenths, voiced as ``set_pitches``.
 
     spread: the notes of a set enter one after the other, a sixteenth apart, from the bass upwards, and stay.
     Raises MusicError when no note sounds or ``steps`` is below 1. Notebook: 06.
