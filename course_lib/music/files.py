@@ -59,6 +59,7 @@ __all__ = [
     "read_many",
     "write_midi",
     "write_musicxml",
+    "write_whole",
 ]
 
 
@@ -105,7 +106,7 @@ def write_midi(piece: Piece, path: str | os.PathLike) -> Path:
 
     Up to MAX_STEPS and MAX_VOICES ``read`` gives an equal piece.
     """
-    return _write(Path(path), midi_bytes(piece))
+    return write_whole(Path(path), midi_bytes(piece))
 
 
 def write_musicxml(piece: Piece, path: str | os.PathLike) -> Path:
@@ -113,10 +114,11 @@ def write_musicxml(piece: Piece, path: str | os.PathLike) -> Path:
 
     Up to MAX_STEPS and MAX_VOICES ``read`` gives an equal piece.
     """
-    return _write(Path(path), musicxml(piece).encode())
+    return write_whole(Path(path), musicxml(piece).encode())
 
 
-def _write(path: Path, data: bytes) -> Path:
+def write_whole(path: Path, data: bytes) -> Path:
+    """Writes a file, or leaves what stood there before."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         beside.write_bytes(data)

@@ -1,4 +1,4 @@
-"""Sound: a piece through sampled instruments, and samples as MP3 or WAV, all in memory."""
+"""Sound: a piece through sampled instruments, samples as MP3 or WAV, and ``save``, which writes it as files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_lib.music.files import midi_bytes
+from course_lib.music.files import midi_bytes, musicxml, write_whole
 from course_lib.music.piece import MusicError, Piece
 from course_lib.show import roll
 
@@ -94,6 +94,32 @@ def flac(samples: np.ndarray, sample_rate: int) -> bytes:
 def wav(samples: np.ndarray, sample_rate: int) -> bytes:
     """Samples as WAV, 16 bits."""
     return _encoded(samples, sample_rate, format="WAV", subtype="PCM_16")
+
+
+def save(
+    piece: Piece,
+    stem: str | Path,
+    instruments: str | int | Sequence[str | int] | None = None,
+    abc: str | None = None,
+) -> None:
+    """Writes MIDI, MusicXML and sound: ``save(piece, "results/10/bass")`` gives bass.mid, bass.musicxml and bass.mp3.
+
+    stem: path without ending; its folder is made where it is missing. A relative one begins at the course's folder,
+        also when the notebook that is running lies in notebooks/.
+    instruments: as in ``synthesize``. abc: a tune's text, which is written as .abc beside the others.
+    Each file is written whole or not at all. Prints where they are. Raises what ``synthesize`` raises.
+    """
+    here = Path.cwd()
+    path = (here.parent if here.name == "notebooks" else here) / stem
+    contents = {
+        **({} if abc is None else {".abc": abc.encode()}),
+        ".mid": midi_bytes(piece),
+        ".mp3": mp3(*synthesize(piece, instruments)),
+        ".musicxml": musicxml(piece).encode(),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = [write_whole(path.with_name(path.name + ending), data).name for ending, data in contents.items()]
+    print(f"In {Path(stem).parent.as_posix()}: {', '.join(written)}")
 
 
 class Sound:

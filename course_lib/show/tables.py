@@ -1,10 +1,13 @@
-"""Small tables that a screen reader reads as tables: every scoreboard is one."""
+"""Small tables that a screen reader reads as tables, and the scoreboard among them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from numbers import Integral, Real
+
+from course_lib.music.measures.metrics import MEASURES, Spread, spread
+from course_lib.music.piece import Piece
 
 Cell = str | float | int | None
 
@@ -85,6 +88,29 @@ def table(
             # What looks alike in the table is marked alike.
             marked |= {(r, c) for r, value in values.items() if _text(value, digits) == _text(top, digits)}
     return Table([[_text(cell, digits) for cell in row] for row in rows], list(columns), caption, marked)
+
+
+def scoreboard(groups: Mapping[str, Sequence[Piece]], caption: str = "Scoreboard") -> Table:
+    """Is it music? A row for each measure, a column for each group of pieces, the music to be matched first.
+
+    groups: such as ``{"Bach": …, "random": …, "network": …}``. A cell holds "mean (5th–95th percentile)", and ✗ where
+        the mean lies outside the percentiles of the first group. Measures that no group has are left out.
+    Raises MusicError for an empty group. Notebook: 01.
+    """
+    spreads = {group: spread(pieces) for group, pieces in groups.items()}
+    first = next(iter(groups))
+    rows = [
+        [f"{name} ({unit})", *(_against(spreads[first][name], found[name]) for found in spreads.values())]
+        for name, (_, unit) in MEASURES.items()
+        if any(found[name].count for found in spreads.values())
+    ]
+    legend = f"Mean (5th–95th percentile); ✗ where the mean lies outside the percentiles of {first}."
+    return table(rows, ["measure", *groups], f"{caption.removesuffix('.')}. {legend}")
+
+
+def _against(real: Spread, found: Spread) -> str:
+    fits = not (real.count and found.count) or real.low <= found.mean <= real.high
+    return str(found) if fits else f"{found} ✗"
 
 
 def _text(cell: Cell, digits: int) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from course_lib.music.files import read
 from course_lib.music.piece import REST, MusicError, Note, Piece
-from course_lib.show.audio import REEDS, Sound, mp3, synthesize, wav
+from course_lib.show.audio import REEDS, Sound, mp3, save, synthesize, wav
 
 
 def held(pitch: int, seconds: float = 2.0) -> Piece:
@@ -136,3 +138,25 @@ def test_sound_shows_the_browsers_player() -> None:
     assert repr(sound) == "Sound of sound, 0 s"
     html = sound._repr_html_()
     assert html.startswith("<audio controls ") and "data:audio/mpeg;base64," in html
+
+
+@pytest.mark.parametrize("folder", ["course", "course/notebooks"])
+def test_save_writes_files_that_are_the_piece(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / folder)
+    piece = held(60)
+    save(piece, "results/99/a.b", abc="X:1\n")
+    assert capsys.readouterr().out == "In results/99: a.b.abc, a.b.mid, a.b.mp3, a.b.musicxml\n"
+    made = tmp_path / "course" / "results" / "99"
+    assert sorted(path.name for path in made.iterdir()) == ["a.b.abc", "a.b.mid", "a.b.mp3", "a.b.musicxml"]
+    assert read(made / "a.b.mid") == read(made / "a.b.musicxml") == piece
+    assert soundfile.info(made / "a.b.mp3").duration == pytest.approx(piece.seconds + 1, abs=0.01)
+    assert (made / "a.b.abc").read_text() == "X:1\n"
+
+
+def test_save_writes_nothing_when_it_cannot_write_all(tmp_path: Path) -> None:
+    with pytest.raises(MusicError, match="instrument"):
+        save(held(60), tmp_path / "out" / "a", instruments="spoon")
+    assert not (tmp_path / "out").exists()

@@ -1,12 +1,14 @@
-"""The scoreboard's table: what it says, in HTML and in plain text."""
+"""Tables and the scoreboard, in HTML and in plain text."""
 
 from __future__ import annotations
 
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
-from course_lib.show.tables import table
+from course_lib.music.piece import MusicError, Piece
+from course_lib.show.tables import scoreboard, table
 
 ROWS = [("most frequent", 0.15, 12345), ("MiniBach <1>", 0.4, 7), ("neighbour", 0.4000001, None)]
 COLUMNS = ("model", "accuracy", "parameters")
@@ -49,3 +51,22 @@ def test_what_does_not_fit_is_named() -> None:
         table([("a", 1)], COLUMNS, "")
     with pytest.raises(ValueError, match="'speed'"):
         table(ROWS, COLUMNS, "", best={"speed": max})
+
+
+def spans(*semitones: int) -> list[Piece]:
+    """For each number a melody of two notes that far apart."""
+    return [Piece(np.array([[60], [60 + s]]), np.ones((2, 1), bool)) for s in semitones]
+
+
+def test_the_scoreboard_marks_what_lies_outside_the_first_group() -> None:
+    shown = scoreboard({"Bach": spans(3, 5), "near": spans(4), "far": spans(9)}, "Tunes.")
+    rows = {row[0]: row[1:] for row in shown.cells}
+    assert shown.columns == ["measure", "Bach", "near", "far"]
+    assert rows["tone span (semitones)"] == ["4.00 (3.10–4.90)", "4.00 (4.00–4.00)", "9.00 (9.00–9.00) ✗"]
+    assert not any("voice crossings" in name for name in rows)  # not defined for single voices
+    assert shown.caption.startswith("Tunes. Mean (5th–95th percentile)") and "of Bach." in shown.caption
+
+
+def test_the_scoreboard_needs_pieces() -> None:
+    with pytest.raises(MusicError, match="0 pieces"):
+        scoreboard({"real": spans(1), "none": []})

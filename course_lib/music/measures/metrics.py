@@ -271,14 +271,14 @@ class Spread(NamedTuple):
         return f"{self.mean:.2f} ({self.low:.2f}–{self.high:.2f})" if self.count else "–"
 
 
-def scoreboard(piece: Piece) -> dict[str, float]:
+def measurements(piece: Piece) -> dict[str, float]:
     """Every measure of ``MEASURES`` for one piece; NaN where a measure is not defined for it. Notebook: 02."""
     return {name: measure(piece) for name, (measure, _) in MEASURES.items()}
 
 
 def spread(pieces: Sequence[Piece]) -> dict[str, Spread]:
     """The Spread of every measure over ``pieces``. Raises MusicError if there are none."""
-    boards = [scoreboard(piece) for piece in pieces]
+    boards = [measurements(piece) for piece in pieces]
     if not boards:
         raise MusicError("0 pieces have no spread. Give at least one.")
     found = {}
@@ -289,23 +289,10 @@ def spread(pieces: Sequence[Piece]) -> dict[str, Spread]:
     return found
 
 
-def scoreboard_table(groups: Mapping[str, Sequence[Piece]]) -> list[dict[str, str | Spread]]:
-    """The scoreboard of several groups, such as ``{"Bach": …, "network": …}``, one row a measure.
-
-    Each row holds ``"measure"``, ``"unit"`` and, under each group's name, its Spread, whose text is
-    "mean (5th–95th percentile)". Raises MusicError for an empty group.
-    """
-    spreads = {group: spread(pieces) for group, pieces in groups.items()}
-    return [
-        {"measure": name, "unit": unit, **{group: found[name] for group, found in spreads.items()}}
-        for name, (_, unit) in MEASURES.items()
-    ]
-
-
 def within(real: Mapping[str, Spread], values: Mapping[str, float]) -> dict[str, bool]:
     """For each measure, whether a piece lies between the 5th and 95th percentile of the real pieces.
 
-    real: from ``spread``; values: from ``scoreboard``. A NaN is outside. Measures that are not defined for the
+    real: from ``spread``; values: from ``measurements``. A NaN is outside. Measures that are not defined for the
     real pieces (voice crossings of single melodies) are left out.
     """
     return {name: bool(of.low <= values[name] <= of.high) for name, of in real.items() if of.count}
