@@ -26,12 +26,9 @@ from course_lib.show.panel import CSS, JAVASCRIPT, Panel, compressed_musicxml, f
 
 STYLE = CSS + Path(__file__).with_name("explorer.css").read_text(encoding="utf-8")
 
-
 SCRIPT = JAVASCRIPT + Path(__file__).with_name("explorer.js").read_text(encoding="utf-8")
 
-
 ATLAS = SCRIPT + Path(__file__).with_name("atlas.js").read_text(encoding="utf-8")
-
 
 _RENDER = """
 export default {
@@ -42,27 +39,19 @@ export default {
 };
 """
 
-
 _FINE = 20  # what is sent of a roll: twentieths of a time step and of a semitone, as int16
-
 
 _LONGEST = 1500  # time steps, so that they fit
 
-
 _MOST_DOTS = 1500  # of the map in a saved page
-
 
 _SAMPLES = 8  # training pieces that are decoded at first, for the range of the roll and the notes that will sound
 
-
 _FLOOR = -100.0  # dB of full scale: a partial that is not there
-
 
 _MARGIN = 1.1  # the pad reaches so much further than the training pieces
 
-
 _number = count(1)
-
 
 Decoder = Callable[[np.ndarray], Piece]
 
@@ -161,7 +150,7 @@ class Explorer(anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         many, dimensions = self._codes.shape
-        return f"Explorer of {many} pieces in {dimensions} dimensions. {roll.alt_text(self.piece)}"
+        return f"Explorer of {many} pieces in {dimensions} dimensions. {roll.roll_alt(self.piece)}"
 
     def atlas(self, n: int = 9) -> Panel:
         """The plane as n × n pieces that are decoded now: it answers in a saved page, where no kernel runs.
@@ -252,7 +241,7 @@ class Explorer(anywidget.AnyWidget):
         """The alt text of a piece, and the training piece whose code is nearest to it in all dimensions."""
         near = int(np.square(self._codes - code).sum(axis=1).argmin())
         spot = self._plane.place(self._codes[near]).round(4).tolist()
-        return {"alt": roll.alt_text(piece), "near": near, "label": self._labels[near], "spot": spot}
+        return {"alt": roll.roll_alt(piece), "near": near, "label": self._labels[near], "spot": spot}
 
     def _frame(self, piece: Piece, pitches: tuple[int, int]) -> dict[str, Any]:
         """All of the figure but the notes, which the script draws."""
