@@ -35,7 +35,8 @@ WATCH = """
         for (const move of event.getCoalescedEvents()) window.moves.push(move.timeStamp);
     }, { capture: true });
     const at = (stage, note) => root.addEventListener(`explorer-${stage}`, ({ detail }) => {
-        if (window.moves.length) note((window.questions[detail] ??= { moved: window.moves.at(-1) }));
+        if (stage === "asked" && window.moves.length) window.questions[detail] = { moved: window.moves.at(-1) };
+        if (detail in window.questions) note(window.questions[detail]);
     });
     at("asked", (question) => (question.asked = now()));
     at("drawn", (question) => {
@@ -83,9 +84,7 @@ def drag(page: Page, moves: int, rate: float) -> tuple[list[float], list[dict[st
         "() => { const questions = Object.values(window.questions);"
         " return questions.at(-1).drawn && questions.some((q) => q.sounding && q.moved >= window.moves.at(-1)); }"
     )
-    # What was asked before the drag began has no move and no time.
-    questions = [q for q in page.evaluate("Object.values(window.questions)") if "asked" in q]
-    return page.evaluate("window.moves"), questions
+    return page.evaluate("window.moves"), page.evaluate("Object.values(window.questions)")
 
 
 def latencies(moves: list[float], answers: list[dict[str, float]], until: str) -> list[float]:

@@ -17,7 +17,7 @@ from course_lib.music.piece import MusicError, Piece
 from course_lib.show.panel import Player
 
 Composer = Callable[[Template, dict[str, float], Callable[[float], None]], Piece]
-"""(template, strengths by name, progress) → a piece as long as the template. progress(share) shows how far it is, 0..1."""
+"""(template, strengths by name, progress) → a piece as long as the template. progress(share): how far it is, 0..1."""
 
 FILES = ".mid,.midi,.musicxml,.xml,.mxl,.abc"
 
