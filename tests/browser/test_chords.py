@@ -17,9 +17,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]
 SOURCE = """
 import ipywidgets
 import numpy as np
-from course_lib.music.pitch_sets import SetTable, conditional, pitch_sets
 from course_lib.music import chorale_frames
-from course_lib.show.chord_board import ChordBoard
+from course_lib.music.baselines import SetTable, conditional
+from course_lib.music.encodings import pitch_sets
+from course_lib.show.widgets import ChordBoard
 
 data = chorale_frames()
 log_p = SetTable(*(pitch_sets(np.concatenate(data.part(part))) for part in ("train", "valid"))).log_p
@@ -41,7 +42,7 @@ def key(page: Page, name: str) -> Locator:
     return page.locator(".chord-board").get_by_role("button", name=re.compile(rf"^{name}: "))
 
 
-def chance(page: Page, name: str) -> int:
+def percent(page: Page, name: str) -> int:
     return int(re.search(r"probability (\d+) percent", key(page, name).get_attribute("aria-label"))[1])
 
 
@@ -57,13 +58,13 @@ def test_in_the_lab(browser_page: Page, lab: Lab) -> None:
     status = board.locator(".status")
     board.locator(".status", has_text="Nothing is given").wait_for()
     assert board.locator(".keys button").count() == 12
-    before = chance(page, "E")
+    before = percent(page, "E")
 
     # The mouse: free, sounds, silent, free; the others answer.
     key(page, "C").click()
     becomes(page, "C", "sounds")
     board.locator(".status", has_text=re.compile("^Given C; the model adds")).wait_for()
-    assert chance(page, "C") == 100 and chance(page, "E") > before
+    assert percent(page, "C") == 100 and percent(page, "E") > before
     key(page, "C").click()
     becomes(page, "C", "silent")
     page.wait_for_function("document.querySelector('.chord-board .keys button small').textContent.startsWith('0 %')")
@@ -84,7 +85,7 @@ def test_in_the_lab(browser_page: Page, lab: Lab) -> None:
     becomes(page, "F", "silent")
     board.locator(".status", has_text=re.compile("^Given C E;")).wait_for()
     page.wait_for_function("document.querySelectorAll('.chord-board .keys small')[5].textContent.startsWith('0 %')")
-    cold = chance(page, "G")
+    cold = percent(page, "G")
     assert cold > 50
     assert page.locator(".jp-Cell").count() == 2  # no shortcut made or deleted a cell
 

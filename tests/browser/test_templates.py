@@ -21,13 +21,13 @@ SOURCE = """
 import time
 import numpy as np
 from course_lib.music.datasets import chorales
-from course_lib.music.structure import template
-from course_lib.show.template_board import TemplateBoard
+from course_lib.music.measures import template
+from course_lib.show.widgets import TemplateBoard
 
-def answer(goal, strengths, tell):
+def answer(goal, strengths, progress):
     for share in (0.2, 0.6, 1.0):
         time.sleep(0.2)
-        tell(share)
+        progress(share)
     if strengths["tonality"] == 0:
         raise ValueError("no key, no music")
     return goal.piece.transpose(round(5 * strengths["structure"]))
