@@ -133,11 +133,11 @@ class RBM(keras.Model):
         visible: Tensor | None = None,
         hidden: Tensor | None = None,
         seed: int | keras.random.SeedGenerator = 0,
-        steps: int = 25,
+        gibbs_steps: int = 25,
     ) -> np.ndarray:
-        """bool (n, D): the ends of n chains of ``steps`` steps, from frames of zeros. seed: or a generator to go on."""
+        """bool (n, D): the ends of n chains from frames of zeros. seed: or a generator, which goes on."""
         seed = keras.random.SeedGenerator(seed) if isinstance(seed, int) else seed
-        return np.asarray(self.gibbs(np.zeros((n, self.visible)), steps, visible, hidden, seed)).astype(bool)
+        return np.asarray(self.gibbs(np.zeros((n, self.visible)), gibbs_steps, visible, hidden, seed)).astype(bool)
 
     def watch(self, v: np.ndarray, steps: int, every: int = 1) -> np.ndarray:
         """Chains to look at: v (chains, D) → bool (1 + steps // every, chains, D), the start included."""

@@ -109,10 +109,10 @@ class AutoregressiveFrames(ExactFrames):
     def nats(self, v: Tensor, above: Tensor, first: Tensor, frame: Tensor, k: Tensor, logits: Tensor) -> Tensor:
         """−log p of each frame, (frames,), from all its states.
 
-            v, above         (frames, D)                frames; how many units are on above each unit
-            first            (frames,)                  row of each frame's first state
-            frame, k         (rows,)                    of each state: its frame, and how many units are on so far
-            logits           (rows, outputs)
+        v, above         (frames, D)                frames; how many units are on above each unit
+        first            (frames,)                  row of each frame's first state
+        frame, k         (rows,)                    of each state: its frame, and how many units are on so far
+        logits           (rows, outputs)
         """
         raise NotImplementedError
 
