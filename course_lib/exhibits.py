@@ -215,9 +215,7 @@ EXHIBITS = {
     "02_sliding": Exhibit(
         "One step at a time", "Feedforward", partial(harmonise, window=SlidingWindow(common_key=False, metre=False))
     ),
-    "02_metre": Exhibit(
-        "… with the metre", "Feedforward", partial(harmonise, window=SlidingWindow(common_key=False))
-    ),
+    "02_metre": Exhibit("… with the metre", "Feedforward", partial(harmonise, window=SlidingWindow(common_key=False))),
     "02_key": Exhibit("… in a common key", "Feedforward", partial(harmonise, window=SlidingWindow())),
     "02_harmoniser": Exhibit("MiniBach, improved", "Feedforward", partial(harmonise, window=SlidingWindow())),
     "03_autoencoder": Exhibit("auto-bach", "Autoencoder", reconstruct),

@@ -9,7 +9,6 @@ import pytest
 
 from course_lib.exhibits import EXHIBITS, exhibit, four_bars
 from course_lib.music import MusicError, Piece, chorales
-from course_lib.music.encodings import tune_bars
 from course_lib.music.measures.structure import same_structure, template
 from course_lib.training import PRETRAINED
 

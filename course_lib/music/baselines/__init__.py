@@ -2,17 +2,17 @@
 
 from course_lib.music.baselines.frames import (
     ChordHistogram,
-    IndependentNotes,
     NoteNgram,
     NoteUnigram,
-    SetTable,
     conditional,
     mean_nats,
 )
 from course_lib.music.baselines.harmony import (
     CONTEXTS,
-    ContextTables,
+    BackoffTable,
+    BassTable,
     chord_chain,
+    most_frequent,
     nearest_neighbour,
     nearest_phrases,
     nearest_window,

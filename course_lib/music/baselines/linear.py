@@ -23,17 +23,17 @@ class PrincipalComponents:
         basis = np.random.default_rng(seed).normal(size=(x.shape[1], min(size + 16, *x.shape))).astype(np.float32)
         for _ in range(passes):
             basis = np.linalg.qr(basis)[0]
-            basis = self._moved_back(x, self._moved(x, basis))
+            basis = self._back(x, self._projected(x, basis))
         basis = np.linalg.qr(basis)[0]
-        seen = self._moved(x, basis)
+        seen = self._projected(x, basis)
         within = np.linalg.eigh(seen.T @ seen)[1][:, ::-1]
         self.components = (basis @ within).T[:size]
 
-    def _moved(self, x: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    def _projected(self, x: np.ndarray, basis: np.ndarray) -> np.ndarray:
         """(x − mean) basis, without a copy of x."""
         return x @ basis - self.mean @ basis
 
-    def _moved_back(self, x: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    def _back(self, x: np.ndarray, seen: np.ndarray) -> np.ndarray:
         return x.T @ seen - np.outer(self.mean, seen.sum(0))
 
     def encode(self, x: np.ndarray) -> np.ndarray:

@@ -7,30 +7,21 @@ import re
 from collections import defaultdict, deque
 from collections.abc import Sequence
 
+from course_lib.music.errors import UnreadableFile
 from course_lib.music.formats.quantise import (
     MARK,
     Part,
     Raw,
     RawNote,
-    UnreadableFile,
     facts_text,
-    key_fifths,
-    key_of_signature,
 )
+from course_lib.music.keys import key_fifths, key_of_signature
 from course_lib.music.piece import Piece
 
 _DRUMS = 9
-
-
 _VELOCITY = 80
-
-
 _SLOWEST = 0xFFFFFF  # microseconds a quarter: MIDI has three bytes for it
-
-
 _LATEST = 1 << 40  # ticks: beyond any piece, and still exact as a float
-
-
 _CHANNELS = [c for c in range(16) if c != _DRUMS]
 
 

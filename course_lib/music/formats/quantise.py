@@ -1,4 +1,4 @@
-"""What MIDI, MusicXML and ABC have in common: errors, limits, the facts that files carry, the way to the grid."""
+"""What MIDI, MusicXML and ABC have in common: limits, the metadata that files carry, the way to the grid."""
 
 from __future__ import annotations
 
@@ -11,61 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from course_lib.music.piece import MODES, MusicError, Note, Piece, PitchOutOfRange, key_name, pitch_class
+from course_lib.music.errors import EmptyScore, PitchOutOfRange, TooLarge, TooLong
+from course_lib.music.piece import Note, Piece
 
 MARK = "course_lib"
-
-
 DEFAULT_GRID = 4
-
-
 MAX_STEPS = 30_000  # about two hours on the sixteenth grid at 60 quarters a minute
-
-
 MAX_NOTES = 100_000
-
-
 MAX_VOICES = 64
-
-
-_MODE_FIFTHS = {"lydian": 1, "major": 0, "mixolydian": -1, "dorian": -2, "minor": -3, "phrygian": -4, "locrian": -5}
-
-
-_LETTER_FIFTHS = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
-
-
 _GRIDS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 96, 480)
-
-
 _ON_GRID = 0.02  # of a step: what rounding in a file may cost
-
-
-class UnreadableFile(MusicError):
-    """A file is missing, damaged, or says what cannot be."""
-
-
-class NotMusic(UnreadableFile):
-    """A file is neither MIDI nor MusicXML nor ABC."""
-
-
-class EmptyScore(MusicError):
-    """A file is sound, but there is no note in it."""
-
-
-class TooLarge(MusicError):
-    """A file has more bytes, notes or voices than are read."""
-
-
-class TooLong(TooLarge):
-    """A file lasts longer than is read."""
-
-
-class SeveralTunes(MusicError):
-    """A file holds several tunes where one is asked for."""
-
-
-class MusicWarning(UserWarning):
-    """Something in a file could not be kept as it was; the message says what."""
 
 
 class RawNote(NamedTuple):
@@ -100,31 +55,6 @@ class Raw:
     fermatas: list[float] = field(default_factory=list)
     facts: str | None = None
     remarks: list[str] = field(default_factory=list)
-
-
-def key_fifths(key: str | None) -> int:
-    """Sharps (positive) or flats (negative) of a key's signature, -7..7; 0 where the key is not known.
-
-    A key that needs more than seven is written as its enharmonic twin (G# major as Ab major).
-    """
-    if key is None:
-        return 0
-    pitch_class(key)
-    tonic, mode = key.split(" ")
-    fifths = _LETTER_FIFTHS[tonic[0]] + 7 * (tonic.count("#") - tonic[1:].count("b")) + _MODE_FIFTHS[mode]
-    return fifths - 12 if fifths > 7 else fifths + 12 if fifths < -7 else fifths
-
-
-def key_of_signature(fifths: int, mode: str) -> str | None:
-    """Key with this signature and mode: one sharp and major are G major. None where there is no such key."""
-    mode = {"ionian": "major", "aeolian": "minor"}.get(mode, mode)
-    if mode not in MODES or abs(fifths) > 7:
-        return None
-    place = fifths - _MODE_FIFTHS[mode]
-    sharps, letter = divmod(place + 1, 7)
-    if abs(sharps) > 1:
-        return key_name(place * 7 % 12, mode)
-    return "FCGDAEB"[letter] + {0: "", 1: "#", -1: "b"}[sharps] + " " + mode
 
 
 def runs(flags: np.ndarray) -> list[list[int]]:

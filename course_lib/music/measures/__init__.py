@@ -12,11 +12,15 @@ from course_lib.music.measures.metrics import (
     note_density,
     parallel_fifths,
     parallel_octaves,
+    parallels,
     pitch_accuracy,
     pitch_class_entropy,
     polyphony,
     polyphony_rate,
+    repetition,
+    scale_consistency,
     spread,
+    tone_span,
     voice_accuracy,
     voice_crossings,
     within,
@@ -30,5 +34,13 @@ from course_lib.music.measures.structure import (
     self_similarity,
     template,
 )
-from course_lib.music.measures.tunes import complete_bars, ends_on_tonic, is_aabb, longest_shared_runs, melody, parses
-from course_lib.music.measures.voice_leading import NoParallels, faults
+from course_lib.music.measures.tunes import (
+    complete_bars,
+    ends_on_tonic,
+    is_aabb,
+    longest_shared_runs,
+    melody,
+    parses,
+    sections,
+)
+from course_lib.music.measures.voice_leading import NoParallels, voice_leading_violations

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from course_lib.music.piece import REST, MusicError, Piece, WrongMetre, WrongVoices
+from course_lib.music.errors import MusicError, WrongMetre, WrongVoices
+from course_lib.music.piece import REST, Piece
 
 
 class Smoothness(NamedTuple):

@@ -14,7 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from course_lib.music.encodings.phrases import BASS
-from course_lib.music.piece import REST, MusicError, Piece
+from course_lib.music.errors import MusicError
+from course_lib.music.measures.voice_leading import parallel_motion
+from course_lib.music.piece import REST, Piece
 from course_lib.symbols import END
 
 SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10), "harmonic minor": (0, 2, 3, 5, 7, 8, 11)}
@@ -23,9 +25,7 @@ SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10), "har
 
 def _begins(piece: Piece) -> np.ndarray:
     """bool (time_steps, voices): where a note begins, or was held already when the piece began."""
-    begins = piece.onset.copy()
-    begins[0] |= piece.pitch[0] != REST
-    return begins
+    return piece.with_onsets_at_start().onset
 
 
 def _pitch_class_counts(piece: Piece) -> np.ndarray:
@@ -160,13 +160,8 @@ def parallels(piece: Piece, interval: int) -> list[Parallel]:
     In time order. Compare Fang et al. 2020, arXiv:2006.13329.
     """
     found = []
-    pitch = piece.pitch.astype(int)
-    motion = np.where((pitch[1:] != REST) & (pitch[:-1] != REST), np.sign(np.diff(pitch, axis=0)), 0)
-    for upper, lower in combinations(range(pitch.shape[1]), 2):
-        wanted = abs(pitch[:, upper] - pitch[:, lower]) % 12 == interval % 12
-        together = (motion[:, upper] != 0) & (motion[:, upper] == motion[:, lower])
-        steps = np.flatnonzero(wanted[:-1] & wanted[1:] & together) + 1
-        found += [Parallel(int(step), upper, lower) for step in steps]
+    for (a, upper), (b, lower) in combinations(enumerate(piece.pitch.T.astype(int)), 2):
+        found += [Parallel(int(step) + 1, a, b) for step in np.flatnonzero(parallel_motion(upper, lower, interval))]
     return sorted(found)
 
 
@@ -214,12 +209,10 @@ def harmonic_distance(piece: Piece) -> float:
     C major to a G major triad 1.21, to an F sharp major triad 1.97. Pairs with a silent quarter note are left
     out; NaN if no pair is left. Harte, Sandler & Gasser 2006, doi:10.1145/1178723.1178727.
     """
-    steps, beat = len(piece), piece.steps_per_quarter
-    quarter = (np.arange(steps) - piece.pickup) // beat
+    quarter = (np.arange(len(piece)) - piece.pickup) // piece.steps_per_quarter
     quarter -= quarter[0]
-    step, voice = np.nonzero(piece.pitch != REST)
     chroma = np.zeros((quarter[-1] + 1, 12))
-    np.add.at(chroma, (quarter[step], piece.pitch[step, voice] % 12), 1)
+    np.add.at(chroma, quarter, piece.pitch_counts())
     sounding = np.flatnonzero(chroma.any(axis=1))
     follows = np.diff(sounding) == 1
     if not follows.any():
@@ -273,7 +266,7 @@ class Spread(NamedTuple):
 
 def measurements(piece: Piece) -> dict[str, float]:
     """Every measure of ``MEASURES`` for one piece; NaN where a measure is not defined for it. Notebook: 02."""
-    return {name: measure(piece) for name, (measure, _) in MEASURES.items()}
+    return {name: function(piece) for name, (function, _) in MEASURES.items()}
 
 
 def spread(pieces: Sequence[Piece]) -> dict[str, Spread]:

@@ -11,9 +11,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from course_lib.music.encodings.abc_tokens import bars, is_note, metre_in, pitches, tokens_to_piece
-from course_lib.music.formats.quantise import MusicWarning
-from course_lib.music.piece import MusicError
+from course_lib.music.encodings.abc_tokens import is_note, metre_in, tokens_to_piece, tune_bars, tune_pitches
+from course_lib.music.errors import MusicError, MusicWarning
 
 SECTION_ENDS = ("||", "|]", ":|", "::")
 
@@ -40,10 +39,10 @@ def complete_bars(tokens: Sequence[str]) -> tuple[int, int]:
     too if the one on the other side of the line, or the other end of its section, makes it up: a pickup and what it
     is taken from.
     """
-    found = bars(tokens)
+    found = tune_bars(tokens)
     full = Fraction(*metre_in(tokens))
-    lengths = [length for length, _ in found]
-    edges = [-1, *(i for i, (_, line) in enumerate(found) if _ends_section(line))]
+    lengths = [bar.length for bar in found]
+    edges = [-1, *(i for i, bar in enumerate(found) if _ends_section(bar.line))]
     made_up: set[int] = set()
     for before, last in zip(edges, edges[1:], strict=False):
         first, following = before + 1, last + 1
@@ -62,7 +61,7 @@ def sections(tokens: Sequence[str]) -> list[tuple[int, bool]]:
     full = Fraction(*metre_in(tokens))
     result: list[tuple[int, bool]] = []
     count = 0
-    for length, line in bars(tokens):
+    for length, line, _ in tune_bars(tokens):
         count += length == full
         repeat = line.startswith(":")
         if repeat or line in ("||", "|]"):
@@ -82,13 +81,13 @@ def is_aabb(tokens: Sequence[str]) -> bool:
 
 def ends_on_tonic(tokens: Sequence[str]) -> bool:
     """Whether the last note is a C, the root of all tunes here."""
-    pitches = [token for token in tokens if is_note(token) and token != "z"]
-    return pitches[-1].strip("',") in ("C", "c")
+    notes = [token for token in tokens if is_note(token) and token != "z"]
+    return notes[-1].strip("',") in ("C", "c")
 
 
 def melody(tokens: Sequence[str]) -> np.ndarray:
     """int (notes − 1,): semitones from note to note, the same in any transposition and rhythm."""
-    return np.diff(pitches(tokens))
+    return np.diff(tune_pitches(tokens))
 
 
 def longest_shared_runs(melodies: Sequence[np.ndarray], training: Sequence[np.ndarray]) -> list[int]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from course_lib.music.baselines.ngrams import START, KneserNey, perplexity
-from course_lib.music.piece import MusicError
+from course_lib.music.errors import MusicError
 
 SYMBOLS = 9
 

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from course_lib.music.errors import MusicError, WrongMetre, WrongVoices
 from course_lib.music.measures.interpolation import Smoothness, interpolation_smoothness, mean_smoothness
-from course_lib.music.piece import REST, MusicError, Piece, WrongMetre, WrongVoices
+from course_lib.music.piece import REST, Piece
 
 
 def piece(*pitches: int, grid: int = 4) -> Piece:
