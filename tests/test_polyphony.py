@@ -16,7 +16,7 @@ from course_lib.architectures.batches import NO_FRAME, padded_frames, with_trans
 from course_lib.architectures.boltzmann import RBM
 from course_lib.architectures.nade import NADE, Independent, NoteByNote
 from course_lib.architectures.over_time import RNNNADE, OverTime
-from course_lib.music.datasets import PolyphonySet
+from course_lib.music.datasets import Split
 from course_lib.music.encodings.frames import KEYS
 
 PLAN = Plan(rate=1e-2, epochs=4, batch=3, shift=2, window=8)
@@ -34,8 +34,8 @@ def songs(*lengths: int, seed: int = 0) -> list[np.ndarray]:
     return [song(steps, seed + i) for i, steps in enumerate(lengths)]
 
 
-def small_set() -> PolyphonySet:
-    return PolyphonySet(songs(12, 5, 30, 9), songs(7, 11, seed=10), songs(6, seed=20))
+def small_set() -> Split[np.ndarray]:
+    return Split(songs(12, 5, 30, 9), songs(7, 11, seed=10), songs(6, seed=20))
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_an_unknown_model_is_refused(command: object, capsys: pytest.CaptureFixt
 
 def test_the_public_sets_are_known_by_their_size() -> None:
     frames = np.zeros((13_807 - 228, KEYS), bool), np.zeros((1, KEYS), bool)
-    data = PolyphonySet([frames[0], *[frames[1]] * 228], [frames[1]], None)
+    data = Split([frames[0], *[frames[1]] * 228], [frames[1]], None)
     assert set_name(data) == "JSB Chorales"
     assert published("RNN-RBM", "JSB Chorales") == -6.27 and published("RNN-NADE", "Nottingham") == -2.31
     assert published("RNN, note by note", "JSB Chorales") is None and set_name(small_set()) is None

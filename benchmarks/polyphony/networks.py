@@ -14,7 +14,7 @@ from benchmarks.polyphony.training import Frames, Plan, Windows, by_length, ever
 from course_lib.architectures.batches import padded_frames, with_transposition
 from course_lib.architectures.nade import NADE, Independent, NoteByNote
 from course_lib.architectures.over_time import RNNNADE, OverTime
-from course_lib.music.datasets import PolyphonySet
+from course_lib.music.datasets import Split
 from course_lib.music.encodings.frames import KEYS
 
 CHOOSING = 12_000  # frames of the validation part that are asked while training
@@ -46,7 +46,7 @@ class Likelihood(keras.Model):
 class Run(NamedTuple):
     """What every training is given."""
 
-    data: PolyphonySet
+    data: Split[np.ndarray]
     path: Path
     limit: float
     seed: int

@@ -19,9 +19,9 @@ from benchmarks.polyphony.data import read_mat
 from benchmarks.polyphony.published import published, set_name
 from benchmarks.polyphony.training import Clock
 from course_lib.music.baselines.frames import ChordHistogram, NoteNgram, NoteUnigram, mean_nats
-from course_lib.music.datasets import PARTS, PolyphonySet, chorale_frames
+from course_lib.music.datasets import Split, chorale_frames
 from course_lib.music.encodings.frames import KEYS
-from course_lib.music.piece import MusicError
+from course_lib.music.errors import MusicError
 
 PARTS_USED = ("boltzmann", "nade", "over_time")
 CODE = ("benchmarks/polyphony", *(f"course_lib/architectures/{part}.py" for part in PARTS_USED))
@@ -49,7 +49,7 @@ NETWORKS = {
 MODELS = ("random", "ngram", *NETWORKS)
 
 
-def tables(model: str, data: PolyphonySet) -> list[tuple[str, Callable, int, str]]:
+def tables(model: str, data: Split[np.ndarray]) -> list[tuple[str, Callable, int, str]]:
     """The rows that need no training: name, −log p of a sequence, parameters, remark."""
     if model == "random":
         return [("random", lambda s: np.full(len(s), KEYS * np.log(2)), 0, "")]
@@ -125,8 +125,8 @@ def main(arguments: list[str] | None = None) -> None:
         "seed": chosen.seed,
         "minutes": chosen.minutes,
         "clock": chosen.clock,
-        "frames": {part: sum(map(len, s)) for part in PARTS if (s := getattr(data, part)) is not None},
-        "sequences": {part: len(s) for part in PARTS if (s := getattr(data, part)) is not None},
+        "frames": {part: sum(map(len, s)) for part in data._fields if (s := getattr(data, part)) is not None},
+        "sequences": {part: len(s) for part in data._fields if (s := getattr(data, part)) is not None},
         "machine": where,
     }
     print(f"{about['data']}{f' ({name})' if name else ''}: {about['frames']} frames; seed {chosen.seed}")

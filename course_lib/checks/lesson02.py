@@ -9,8 +9,9 @@ import numpy as np
 from course_lib.checks.feedback import Feedback, tried, unsolved
 from course_lib.music.datasets import chorales, windows
 from course_lib.music.encodings.voices import MINIBACH_RANGES
+from course_lib.music.keys import note_name
 from course_lib.music.measures.metrics import parallel_fifths, parallel_octaves
-from course_lib.music.piece import Piece, note_name
+from course_lib.music.piece import Piece
 
 
 def check_1(weights: object) -> Feedback:

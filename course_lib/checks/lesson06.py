@@ -8,18 +8,16 @@ from functools import cache
 import numpy as np
 
 from course_lib.checks.feedback import Feedback, tried, unsolved
-from course_lib.music.baselines.frames import SetTable, conditional
+from course_lib.music.baselines import ChordHistogram, NoteUnigram, conditional
 from course_lib.music.datasets import chorale_frames
-from course_lib.music.encodings.frames import pitch_sets, set_name
-
-EVERY = (np.arange(4096)[:, None] >> np.arange(12) & 1).astype(bool)
+from course_lib.music.encodings.frames import ALL_SETS, pitch_sets, set_name
 
 
 @cache
 def _table() -> np.ndarray:
     """log p of every set, as the chorales have them."""
-    data = chorale_frames()
-    return SetTable(*(pitch_sets(np.concatenate(data.part(part))) for part in ("train", "valid"))).log_p
+    train, valid = ([pitch_sets(frames) for frames in side] for side in chorale_frames()[:2])
+    return -ChordHistogram(train, valid, NoteUnigram(train)).nats(ALL_SETS)
 
 
 def _machine(visible: int, hidden: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -138,14 +136,14 @@ def check_4(chances: Callable) -> Feedback:
         got = np.asarray(got, float)
         if got.shape != (12,):
             return Feedback(False, f"It returns shape {got.shape}; expected (12,).")
-        right = conditional(log_p, fixed) @ EVERY
+        right = conditional(log_p, fixed) @ ALL_SETS
         case = f"Fixed on {list(sounds)}, off {list(silent)}: "
         if np.allclose(got, right, atol=1e-6):
             continue
-        if np.allclose(got, np.exp(log_p) @ EVERY, atol=1e-6):
+        if np.allclose(got, np.exp(log_p) @ ALL_SETS, atol=1e-6):
             return Feedback(False, f"{case}you return the chances without regard to what is fixed.")
-        agrees = ((EVERY == fixed) | (fixed < 0)).all(1)
-        if np.allclose(got, (np.exp(log_p) * agrees) @ EVERY, atol=1e-6):
+        agrees = ((ALL_SETS == fixed) | (fixed < 0)).all(1)
+        if np.allclose(got, (np.exp(log_p) * agrees) @ ALL_SETS, atol=1e-6):
             return Feedback(
                 False, f"{case}the sets that agree are right, but their probabilities sum to "
                 f"{np.exp(log_p)[agrees].sum():.3f}. Divide by that sum."
@@ -158,7 +156,7 @@ def check_4(chances: Callable) -> Feedback:
 
 def check_5(energy: Callable) -> Feedback:
     """An energy of one's own: properties, not one right answer."""
-    got, problem = tried(energy, EVERY.copy())
+    got, problem = tried(energy, ALL_SETS.copy())
     if problem:
         return Feedback(False, problem)
     if unsolved(got):
@@ -170,7 +168,7 @@ def check_5(energy: Callable) -> Feedback:
         return Feedback(
             False, f"For sets (4096, 12) it returns shape {got.shape}; expected (4096,), all of them finite."
         )
-    other, problem = tried(energy, np.roll(EVERY, 5, axis=1))
+    other, problem = tried(energy, np.roll(ALL_SETS, 5, axis=1))
     if problem or not np.allclose(got, other):
         return Feedback(
             False, "Transposed by five semitones, a set has another energy. Look at distances between notes."
@@ -181,7 +179,7 @@ def check_5(energy: Callable) -> Feedback:
     p, q = np.exp(log_p), np.exp(after)
     moved = 0.5 * np.abs(p - q).sum()
     entropy = -(q * after).sum()
-    top = int(EVERY[q.argmax()].sum())
+    top = int(ALL_SETS[q.argmax()].sum())
     said = f"It moves {moved:.2f} of the probability; what is left has an entropy of {entropy:.2f} nats"
     if moved < 0.1:
         return Feedback(False, f"{said}. Nobody will hear less than 0.1: make the energy larger.")
@@ -189,4 +187,4 @@ def check_5(energy: Callable) -> Feedback:
         return Feedback(False, f"{said}: hardly more than seven chords. Make the energy smaller.")
     if top < 2:
         return Feedback(False, f"{said}; the likeliest set has {top} notes. A chord has two at least.")
-    return Feedback(True, f"{said}; the likeliest set is now {set_name(EVERY[q.argmax()])}. Listen to it.")
+    return Feedback(True, f"{said}; the likeliest set is now {set_name(ALL_SETS[q.argmax()])}. Listen to it.")
