@@ -13,6 +13,7 @@ from course_lib.music.baselines.harmony import (
     CONTEXTS,
     ContextTables,
     chord_chain,
+    most_frequent,
     nearest_neighbour,
     nearest_phrases,
     nearest_window,
