@@ -12,9 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import nbformat
-
-from benchmarks._measure import ROOT, Row, seconds
+from benchmarks._measure import Row, seconds
 from course_lib.music import chorales, windows
 from course_lib.show.audio import flac
 from course_lib.show.note_cache import NoteCache
@@ -23,7 +21,27 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 QUICK = {"moves": 40}
-LESSON = ROOT / "notebooks" / "04_variational_autoencoder.ipynb"
+EXPLORER = """
+import numpy as np
+from course_lib.architectures import AutoregressiveSampler
+from course_lib.music import chorales, windows
+from course_lib.music.encodings import OneHot, transposed
+from course_lib.music.measures import NoParallels
+from course_lib.show.widgets import Explorer
+from course_lib.training import load
+
+model, encoding = load("04_hearing"), OneHot()
+codes = model.encoder.predict(transposed(windows(chorales().train), encoding)[0], verbose=0)[:, :32]
+write, rule = AutoregressiveSampler(model.decoder), NoParallels(encoding)
+noise = np.random.default_rng(0).gumbel(size=(64, encoding.width))
+Explorer(
+    lambda z: encoding.decode(write(z[None], 0.7, noise, rule)[0]),
+    codes,
+    [f"window {number}" for number in range(len(codes))],
+    [("first", codes[0]), ("last", codes[-1])],
+)
+"""
+"""The explorer of lesson 04, in a cell of its own."""
 
 PAUSE = 3  # seconds in which a person looks at it before the hand moves
 WATCH = """
@@ -50,13 +68,6 @@ WATCH = """
     at("sounding", (question) => (question.sounding = now() + 1000 * (window.courseSound.outputLatency || 0)));
 }
 """
-
-
-def lesson() -> list[str]:
-    """Lesson 04 as two cells: all that comes before its explorer, without what it shows, and the explorer."""
-    code = [cell.source for cell in nbformat.read(LESSON, as_version=4).cells if cell.cell_type == "code"]
-    last = next(i for i, source in enumerate(code) if "explorer = Explorer(" in source)
-    return ["%%capture\n" + "\n\n".join(code[:last]), code[last]]
 
 
 def drag(page: Page, moves: int, rate: float) -> tuple[list[float], list[dict[str, float]]]:
@@ -108,7 +119,7 @@ def run(moves: int = 200, rate: float = 60, browser: Browser | None = None) -> I
     with tempfile.TemporaryDirectory() as folder, jupyterlab(Path(folder)) as lab, running as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         page.set_default_timeout(MINUTE)
-        open_cells(page, lab, "moves", *lesson())
+        open_cells(page, lab, "moves", EXPLORER)
         page.locator(".explorer .notes").wait_for()
         page.locator(".explorer .pad").scroll_into_view_if_needed()
         time.sleep(PAUSE)

@@ -2,16 +2,17 @@
 
 from course_lib.music.baselines.frames import (
     ChordHistogram,
-    IndependentNotes,
     NoteNgram,
     NoteUnigram,
-    SetTable,
     conditional,
     mean_nats,
 )
 from course_lib.music.baselines.harmony import (
     CONTEXTS,
-    ContextTables,
+    BackoffTable,
+    BassTable,
+    HiddenMarkov,
+    PrincipalComponents,
     chord_chain,
     most_frequent,
     nearest_neighbour,
@@ -19,6 +20,4 @@ from course_lib.music.baselines.harmony import (
     nearest_window,
     soprano_table,
 )
-from course_lib.music.baselines.hmm import HiddenMarkov
-from course_lib.music.baselines.linear import PrincipalComponents
 from course_lib.music.baselines.ngrams import KneserNey, perplexity

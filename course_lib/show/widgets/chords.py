@@ -10,7 +10,9 @@ import numpy as np
 import traitlets
 
 from course_lib.music.encodings.frames import set_name, sets_piece
-from course_lib.music.piece import PITCH_CLASSES, REST, MusicError, Piece
+from course_lib.music.errors import MusicError
+from course_lib.music.keys import PITCH_CLASSES
+from course_lib.music.piece import REST, Piece
 from course_lib.show.panel import Player
 
 FREE, SILENT, SOUNDS = -1, 0, 1

@@ -1,3 +1,7 @@
+"""Voices as one-hot, piano roll, tokens and voice roll, and back."""
+
+from __future__ import annotations
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,7 +9,8 @@ from hypothesis import strategies as st
 
 from course_lib.music.datasets import chorales, windows
 from course_lib.music.encodings.voices import MINIBACH_RANGES, OneHot, PianoRoll, Tokens, transposed
-from course_lib.music.piece import REST, MusicError, Piece, PitchOutOfRange, WrongVoices
+from course_lib.music.errors import MusicError, PitchOutOfRange, WrongVoices
+from course_lib.music.piece import REST, Piece
 from tests.strategies import pieces
 
 
@@ -26,7 +31,7 @@ def test_one_hot_round_trip(piece: Piece) -> None:
     tensor = encoding.encode(piece)
     assert tensor.shape == (len(piece), encoding.width)
     assert (tensor.sum(1) == len(piece.voices)).all()
-    assert encoding.decode(tensor, like=piece) == piece.struck()
+    assert encoding.decode(tensor, like=piece) == piece.with_onsets_at_start()
 
 
 @given(pieces())
@@ -34,7 +39,7 @@ def test_tokens_round_trip(piece: Piece) -> None:
     encoding = Tokens()
     tokens = encoding.encode(piece)
     assert 0 <= tokens.min() <= tokens.max() < encoding.vocabulary
-    assert encoding.decode(tokens, like=piece) == piece.struck()
+    assert encoding.decode(tokens, like=piece) == piece.with_onsets_at_start()
 
 
 @given(pieces())
@@ -56,11 +61,11 @@ def test_piano_roll_of_separate_voices_round_trips() -> None:
 def test_all_chorales_round_trip() -> None:
     tokens = Tokens()
     for piece in (p for side in chorales() for p in side):
-        assert tokens.decode(tokens.encode(piece), like=piece) == piece.struck()
+        assert tokens.decode(tokens.encode(piece), like=piece) == piece.with_onsets_at_start()
 
 
 def test_what_sounds_of_many_pieces_at_once() -> None:
-    some = [w.struck() for w in windows(chorales().valid)[:20]]
+    some = [w.with_onsets_at_start() for w in windows(chorales().valid)[:20]]
     encoding = OneHot(((0, 127),) * 4, rest=True)
     symbols = np.stack([encoding.symbols(piece) for piece in some])
     assert np.array_equal(encoding.sounding(symbols), [piece.pitch for piece in some])
@@ -88,7 +93,7 @@ def test_a_hold_at_the_start_is_read_as_the_likeliest_pitch() -> None:
 
 
 @pytest.mark.parametrize(
-    ("encode", "error", "says"),
+    ("encode", "error", "message"),
     [
         (
             lambda p: OneHot().encode(p.transpose(30)),
@@ -103,8 +108,8 @@ def test_a_hold_at_the_start_is_read_as_the_likeliest_pitch() -> None:
         (lambda p: Tokens().decode(np.array([0.5])), MusicError, "whole numbers"),
     ],
 )
-def test_what_does_not_fit_is_refused(encode: object, error: type, says: str) -> None:
-    with pytest.raises(error, match=says):
+def test_what_does_not_fit_is_refused(encode: object, error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
         encode(windows(chorales().test)[0])
 
 

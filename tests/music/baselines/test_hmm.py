@@ -3,7 +3,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from course_lib.music.baselines.hmm import HiddenMarkov
+from course_lib.music.baselines.harmony import HiddenMarkov
 
 
 def example() -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -18,8 +18,8 @@ def test_probabilities_come_from_counts() -> None:
     assert np.allclose(np.exp(model.first), [3 / 6, 2 / 6, 1 / 6])
     # From 0: to 1 once, to 0 twice, to 2 once, with one more of each.
     assert np.allclose(np.exp(model.move[0]), [3 / 7, 2 / 7, 2 / 7])
-    heard = sum(count[row == 1].sum(axis=0) for row, count in zip(states, counts, strict=True)) + 1
-    assert np.allclose(np.exp(model.seen[1]), heard / heard.sum())
+    counted = sum(count[row == 1].sum(axis=0) for row, count in zip(states, counts, strict=True)) + 1
+    assert np.allclose(np.exp(model.seen[1]), counted / counted.sum())
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.3])

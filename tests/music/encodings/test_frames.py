@@ -1,13 +1,58 @@
-"""Chords as sets of pitch classes: folding, names, tables, sound."""
+"""Piano frames and sets of pitch classes: folding, names, sound, and back."""
+
+from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from course_lib.music.baselines.frames import IndependentNotes, SetTable, conditional
-from course_lib.music.encodings.frames import pitch_sets, set_kinds, set_name, set_numbers, set_pitches, sets_piece
-from course_lib.music.piece import MusicError
+from course_lib.music.datasets import chorale_frames
+from course_lib.music.encodings.frames import (
+    ALL_SETS,
+    KEYS,
+    frames_piece,
+    piano_frames,
+    pitch_sets,
+    set_kinds,
+    set_name,
+    set_numbers,
+    set_pitches,
+    sets_piece,
+)
+from course_lib.music.errors import MusicError
+from course_lib.music.piece import REST, Piece
 
-EVERY = (np.arange(4096)[:, None] >> np.arange(12) & 1).astype(bool)
+
+def test_frames_of_a_piece_are_its_quarters() -> None:
+    # Four steps a quarter, a pickup of an eighth: quarters begin at steps 2, 6.
+    pitch = np.array([[60]] * 2 + [[62]] * 4 + [[REST]] * 2 + [[64]] * 2)
+    onset = pitch[:, 0] != np.r_[REST, pitch[:-1, 0]]
+    piece = Piece(pitch, (onset & (pitch[:, 0] != REST))[:, None], pickup=2)
+    assert np.argwhere(piano_frames(piece, transpose=1)).tolist() == [[0, 62 + 1 - 21]]
+    assert len(piano_frames(piece)) == 2 and not piano_frames(piece)[1].any()
+    with pytest.raises(MusicError, match="not among MIDI 21..108"):
+        piano_frames(piece, transpose=60)
+
+
+def test_frames_become_four_voices_and_come_back() -> None:
+    test = chorale_frames().test
+    for roll in test[:5]:
+        piece = frames_piece(roll)
+        assert (piano_frames(piece) == roll).all() and piece.onset.sum() == roll.sum()
+    roll = np.zeros((5, KEYS), bool)
+    for frame, notes in zip(roll, ([60], [60, 72], [48, 60, 72], [40, 50, 60, 70, 80], []), strict=True):
+        frame[np.array(notes, int) - 21] = True
+    assert frames_piece(roll).pitch.tolist() == [
+        [60, REST, REST, REST],
+        [72, REST, REST, 60],
+        [72, 60, REST, 48],
+        [80, 70, 60, 40],
+        [REST] * 4,
+    ]
+    held = np.repeat(roll[2:3], 3, axis=0)
+    assert frames_piece(held).onset.sum() == 9 and frames_piece(held, tied=True).onset.sum() == 3
+    for wrong in (np.zeros((3, KEYS), bool), np.ones((3, 12), bool)):
+        with pytest.raises(MusicError, match="one note at least"):
+            frames_piece(wrong)
 
 
 def of(*classes: int) -> np.ndarray:
@@ -27,7 +72,7 @@ def test_octaves_fold_together() -> None:
 
 
 def test_numbers_are_those_of_every_set() -> None:
-    assert (set_numbers(EVERY) == np.arange(4096)).all()
+    assert (set_numbers(ALL_SETS) == np.arange(4096)).all()
 
 
 @pytest.mark.parametrize(
@@ -57,7 +102,7 @@ def test_kinds_of_a_group() -> None:
 def test_the_root_stands_in_the_bass() -> None:
     assert set_pitches(of(2, 5, 7, 11)) == [43, 59, 62, 65]
     assert set_pitches(of()) == []
-    for chord in EVERY[1::37]:
+    for chord in ALL_SETS[1::37]:
         pitches = set_pitches(chord)
         assert sorted(p % 12 for p in pitches) == np.flatnonzero(chord).tolist()
         assert pitches == sorted(pitches) and 36 <= pitches[0] < 48 and all(55 <= p < 67 for p in pitches[1:])
@@ -76,33 +121,3 @@ def test_sets_become_a_piece() -> None:
     for nothing in (sets[1:2], sets[:0]):
         with pytest.raises(MusicError, match="Give notes"):
             sets_piece(nothing)
-
-
-def test_tables_sum_to_one_and_smooth() -> None:
-    rng = np.random.default_rng(0)
-    train, valid = (np.concatenate([[of(0, 4, 7)] * n, rng.random((n, 12)) < 0.3]) for n in (60, 30))
-    alone, table = IndependentNotes(train), SetTable(train, valid)
-    for model in (alone, table):
-        assert np.exp(model.log_p).sum() == pytest.approx(1)
-    assert alone.p[1] == pytest.approx((train[:, 1].sum() + 0.5) / 121)
-    assert table.log_p[set_numbers(valid)].mean() > alone.log_p[set_numbers(valid)].mean()
-    best = max(
-        np.log((np.bincount(set_numbers(train), minlength=4096) + a * np.exp(alone.log_p)) / (120 + a))[
-            set_numbers(valid)
-        ].mean()
-        for a in 2.0 ** np.arange(-4, 14)
-    )
-    assert table.log_p[set_numbers(valid)].mean() == pytest.approx(best)
-
-
-def test_conditional_is_bayes_rule() -> None:
-    log_p = np.random.default_rng(1).normal(size=4096)
-    fixed = np.full(12, -1)
-    fixed[[0, 4, 7]] = 1, 1, 0
-    p = conditional(log_p, fixed)
-    agrees = EVERY[:, 0] & EVERY[:, 4] & ~EVERY[:, 7]
-    assert p.sum() == pytest.approx(1) and (p[~agrees] == 0).all()
-    np.testing.assert_allclose(p[agrees], np.exp(log_p[agrees]) / np.exp(log_p[agrees]).sum())
-    for wrong in (fixed[:3], np.full(12, 2)):
-        with pytest.raises(MusicError, match="twelve of 1"):
-            conditional(log_p, wrong)

@@ -3,7 +3,8 @@ import pytest
 
 from course_lib.music.datasets import chorales, windows
 from course_lib.music.encodings.windows import UNKNOWN, SlidingWindow
-from course_lib.music.piece import REST, Piece, WrongVoices
+from course_lib.music.errors import WrongVoices
+from course_lib.music.piece import REST, Piece
 
 
 def certain(window: SlidingWindow, targets: np.ndarray) -> np.ndarray:
@@ -20,7 +21,7 @@ def test_targets_decode_to_the_piece(common_key: bool) -> None:
     for piece in whole:
         targets = window.targets(piece)
         assert (targets != UNKNOWN).all()
-        assert window.decode(certain(window, targets), piece) == piece.struck()
+        assert window.decode(certain(window, targets), piece) == piece.with_onsets_at_start()
 
 
 def test_in_a_common_key_transposed_pieces_look_the_same() -> None:
@@ -48,12 +49,12 @@ def test_what_lies_beyond_the_window_is_not_seen() -> None:
     assert not np.array_equal(window.inputs(piece)[:42], window.inputs(other)[:42])
 
 
-def test_metre_is_told_only_when_asked_for() -> None:
+def test_the_metre_is_an_input_only_when_asked_for() -> None:
     piece = windows(chorales().valid)[0]
     late = Piece(piece.pitch, piece.onset, pickup=4)
-    told, untold = SlidingWindow(common_key=False), SlidingWindow(common_key=False, metre=False)
-    assert not np.array_equal(told.inputs(piece), told.inputs(late))
-    assert np.array_equal(untold.inputs(piece), untold.inputs(late))
+    with_metre, without = SlidingWindow(common_key=False), SlidingWindow(common_key=False, metre=False)
+    assert not np.array_equal(with_metre.inputs(piece), with_metre.inputs(late))
+    assert np.array_equal(without.inputs(piece), without.inputs(late))
 
 
 def test_rests_are_not_learnt() -> None:

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib.music.datasets import chorales, windows
+from course_lib.music.errors import MusicError, WrongMetre, WrongVoices
 from course_lib.music.measures.copies import Copy, CopyDetector
-from course_lib.music.piece import REST, MusicError, Piece, WrongMetre, WrongVoices
+from course_lib.music.piece import REST, Piece
 
 
 def random_piece(rng: np.random.Generator, steps: int, voices: int, title: str = "") -> Piece:
@@ -23,8 +24,8 @@ def random_piece(rng: np.random.Generator, steps: int, voices: int, title: str =
 
 def melody(*pitches: int, onset: list[bool] | None = None, title: str = "") -> Piece:
     pitch = np.array(pitches)[:, None]
-    struck = pitch != REST if onset is None else np.array(onset)[:, None]
-    return Piece(pitch, struck, title=title)
+    onset = pitch != REST if onset is None else np.array(onset)[:, None]
+    return Piece(pitch, onset, title=title)
 
 
 def plant(host: Piece, at: int, guest: Piece) -> Piece:
@@ -142,7 +143,7 @@ def test_a_run_does_not_go_on_into_the_next_training_piece() -> None:
 def test_only_the_first_step_of_a_run_may_cut_into_a_note() -> None:
     detector = CopyDetector([melody(60, 60, 62, 62, onset=[True, False, True, False])])
     assert detector.longest(melody(60, 62, 62, onset=[True, True, False])).length == 3
-    assert detector.longest(melody(60, 62, 62)).length == 2  # here the last note is struck again
+    assert detector.longest(melody(60, 62, 62)).length == 2  # here the last note starts again
 
 
 def test_one_voice_alone() -> None:

@@ -8,9 +8,15 @@ import numpy as np
 import pytest
 
 from course_lib.music.datasets import chorales
+from course_lib.music.encodings.phrases import (
+    Pairs,
+    voice_pairs,
+)
+from course_lib.music.errors import MusicError
+from course_lib.music.keys import note_number
 from course_lib.music.measures import metrics
-from course_lib.music.measures.metrics import Parallel, Spread
-from course_lib.music.piece import REST, MusicError, Note, Piece, note_number
+from course_lib.music.measures.metrics import Parallel, Spread, consonance, last_step, pitch_accuracy
+from course_lib.music.piece import REST, Note, Piece
 
 SILENCE = Piece(np.full((8, 2), REST), np.zeros((8, 2), bool))
 
@@ -278,3 +284,34 @@ def test_bach_seldom_writes_parallels() -> None:
     assert 0 < real["parallel fifths"].mean < 0.02
     assert 0 < real["parallel octaves"].mean < 0.02
     assert real["scale consistency"].low > 0.8
+
+
+def two(soprano: list[int], bass: list[int], **facts: object) -> Piece:
+    """Two voices on eighths; a new pitch has an onset, the same one is held."""
+    pitch = np.array([soprano, bass]).T
+    onset = np.vstack([np.ones((1, 2), bool), np.diff(pitch, axis=0) != 0]) & (pitch != REST)
+    return Piece(pitch, onset, **{"steps_per_quarter": 2, "voices": ("Soprano", "Bass"), **facts})
+
+
+A = two([60, 60, 62, 64], [48, 50, 50, REST])
+
+
+def test_accuracy_counts_what_sounds() -> None:
+    target = voice_pairs([A]).target
+    again = target.copy()
+    again[0, 2] = again[0, 1]  # an onset in place of a hold: the same pitch sounds
+    wrong = target.copy()
+    wrong[0, 0] += 1
+    assert pitch_accuracy(again, target) == 1
+    assert pitch_accuracy(wrong, target) == 0.75
+    assert pitch_accuracy(Pairs(target, np.zeros_like(target)).target, target) == 0.25  # the rest at the end
+
+
+def test_consonance_and_the_last_step() -> None:
+    phrase = two([60, 60, 62, 64, 65, 65], [48, 50, 50, 50, 60, 60])
+    # On the beats: octave, octave (62 over 50), fourth (65 over 60).
+    assert consonance(phrase) == pytest.approx(2 / 3)
+    assert consonance(phrase, beat_only=False) == pytest.approx(2 / 6)
+    assert last_step(phrase) == 10
+    assert last_step(two([60], [48])) is None
+    assert np.isnan(consonance(two([60], [REST])))
