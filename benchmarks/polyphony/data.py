@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from course_lib.music.datasets import PARTS, Split
+from course_lib.music.datasets import Split
 from course_lib.music.encodings.frames import KEYS
 from course_lib.music.errors import MusicError
+
+PARTS = {"train": "traindata", "valid": "validdata", "test": "testdata"}
+"""The parts of a set, and their names in a ``.mat`` file."""
 
 
 def read_mat(path: str | Path) -> Split[np.ndarray]:

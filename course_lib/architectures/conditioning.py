@@ -55,7 +55,8 @@ def conditioned(
 
     levels: the network, each level a list of layers. where: numbers of the levels that y is joined to; None: all.
     history: model of the second condition; each of its outputs, (batch, positions, ..., channels), is joined to the
-        levels whose input has those positions, a vector to those whose input is one. first: how y meets x before the first level, if not by ``joined``.
+        levels whose input has those positions, a vector to those whose input is one.
+    first: how x meets y before the first level, beside ``joined``; such as ``products``.
 
     Returns a model of [x, y] or [x, y, h]. Source: Yang, Chou & Yang, arXiv:1703.10847. Notebook: 15.
     """
@@ -118,13 +119,13 @@ def paper_discriminator(symbols: int = 128) -> list[Level]:
     ]
 
 
-def light_history(steps: int = 16, symbols: int = 24, channels: int = 32, halvings: int = 3) -> keras.Model:
+def light_history(steps: int = 16, symbols: int = 24, channels: int = 16, halvings: int = 3) -> keras.Model:
     """As ``paper_history``, in one dimension, without batch normalisation, and with a summary that the maps lack.
 
     In the maps, position for position, the last steps of what came before meet the last steps of what is made; the
     summary, a vector for the dense levels, tells its first steps how it ended.
-    float (batch, steps, symbols) → maps (batch, steps, channels), (batch, steps / 2, channels), … after as many halvings,
-    and (batch, channels). Notebook: 15.
+    float (batch, steps, symbols) → maps (batch, steps, channels), (batch, steps / 2, channels), …, one for each of the
+    halvings, and the summary, (batch, channels). Notebook: 15.
     """
     x = h = keras.Input((steps, symbols))
     maps = []
@@ -134,7 +135,7 @@ def light_history(steps: int = 16, symbols: int = 24, channels: int = 32, halvin
     return keras.Model(x, [*maps, layers.Dense(channels)(layers.Flatten()(x))])
 
 
-def light_generator(steps: int = 16, symbols: int = 24, channels: int = 96) -> list[Level]:
+def light_generator(steps: int = 16, symbols: int = 24, channels: int = 64) -> list[Level]:
     """As ``paper_generator``, lighter, its end a ``Choice``: noise → one-hot (steps, symbols). Notebook: 15."""
     dense = [[layers.Dense(width, activation="gelu")] for width in (256, steps // 8 * channels)]
     dense[1].append(layers.Reshape((steps // 8, channels)))
@@ -142,7 +143,7 @@ def light_generator(steps: int = 16, symbols: int = 24, channels: int = 96) -> l
     return [*dense, *longer, [layers.Conv1D(symbols, 1), Choice([symbols])]]
 
 
-def light_discriminator(channels: int = 96) -> list[Level]:
+def light_discriminator(channels: int = 64) -> list[Level]:
     """As ``paper_discriminator``, without batch normalisation: (positions, symbols) → one logit. Notebook: 15."""
     shorter = [[layers.Conv1D(channels, 4, strides=2, padding="same"), layers.LeakyReLU(0.2)] for _ in range(3)]
     shorter[-1].append(layers.Flatten())

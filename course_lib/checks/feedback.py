@@ -105,16 +105,3 @@ def call(
         expected = f"{shape}{each and f', {each}'}" if shape else "one number"
         raise NotYet(f"{where}It returns {found}; expected {expected}.")
     return numbers[()]
-
-
-def unsolved(answer: object) -> bool:
-    """Whether an exercise's stub was left as it is."""
-    return answer is ... or answer is None
-
-
-def tried(function: Callable, *arguments: object) -> tuple[object, str]:
-    """What the reader's function returns, and what went wrong, in words (empty if nothing)."""
-    try:
-        return function(*arguments), ""
-    except Exception as error:  # whatever a reader's code raises is shown to the reader
-        return None, f"It stopped with {type(error).__name__}: {error}"

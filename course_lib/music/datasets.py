@@ -1,4 +1,4 @@
-"""The course's own data, split into train, validation and test by melody; and how it is cut into windows and phrases."""
+"""The course's own data, split into train, validation and test by melody; and its windows and phrases."""
 
 from __future__ import annotations
 

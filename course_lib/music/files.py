@@ -1,7 +1,7 @@
 """MIDI, MusicXML and ABC files ⇄ Piece.
 
-``read`` takes one file, ``read_many`` several; the format is found from the content, not from the name. Everything that can
-be wrong with a file is a MusicError, whose message names the file, the value, the range and the remedy.
+``read`` takes one file, ``read_many`` several; the format is found from the content, not from the name. Everything
+that can be wrong with a file is a MusicError, whose message names the file, the value, the range and the remedy.
 
 What happens to the music of other programs: it is put on a grid (of sixteenths, unless asked otherwise); notes that
 sound at once in one part are divided into voices from high to low; the first time signature, key and tempo are

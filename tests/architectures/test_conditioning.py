@@ -30,7 +30,8 @@ def trainable(model: keras.Model) -> int:
 def light_pair(**modes: object) -> tuple[keras.Model, keras.Model]:
     keras.utils.set_random_seed(0)
     generator = conditioned((32,), light_generator(), HALVES, history=light_history(), **modes)
-    discriminator = conditioned((16, 24), light_discriminator(), HALVES, history=light_history(halvings=2), first=products)
+    seen = light_history(halvings=2)
+    discriminator = conditioned((16, 24), light_discriminator(), HALVES, history=seen, first=products)
     return generator, discriminator
 
 

@@ -231,14 +231,14 @@ def test_verovio_plays_the_same(piece: Piece) -> None:
     verovio.enableLog(verovio.LOG_OFF)
     toolkit = verovio.toolkit()
     assert toolkit.loadData(musicxml(piece))
-    heard = []
+    sounding = []
     for track in mido.MidiFile(file=io.BytesIO(base64.b64decode(toolkit.renderToMIDI()))).tracks:
         now = 0
         for message in track:
             now += message.time
             if message.type == "note_on" and message.velocity:
-                heard.append((round(now / 120 * piece.steps_per_quarter), message.note))
-    assert sorted(heard) == sorted((n.start, n.pitch) for n in piece.notes())
+                sounding.append((round(now / 120 * piece.steps_per_quarter), message.note))
+    assert sorted(sounding) == sorted((n.start, n.pitch) for n in piece.notes())
 
 
 def test_music21_reads_the_same() -> None:
@@ -751,7 +751,7 @@ def test_no_note_vanishes_that_lies_on_the_grid(sounds: list[tuple[int, int, int
     """Any polyphony in one track: every note is found again, with its start and length."""
     events = []
     for n, (start, length, pitch) in enumerate(sounds):
-        # Same pitches at once cannot be told apart in one channel: give every note its own pitch.
+        # Same pitches at once cannot be distinguished in one channel: give every note its own pitch.
         events += [(start, 1, n, pitch), (start + length, 0, n, pitch)]
     sounds = [(start, length, 40 + n) for n, (start, length, _) in enumerate(sounds)]
     messages, now = [], 0

@@ -77,8 +77,9 @@ def test_a_pickup_shifts_the_half_bars() -> None:
     assert melody.pickup == 4 and names(chord) == ["-", "C", "F", "G", "G"]
 
 
-HARMONY = """<?xml version="1.0"?><score-partwise><part-list><score-part id="P1"><part-name>Tune</part-name></score-part>
-</part-list><part id="P1"><measure number="1"><attributes><divisions>2</divisions>{transpose}<time><beats>4</beats>
+HARMONY = """<?xml version="1.0"?><score-partwise><part-list><score-part id="P1">
+<part-name>Tune</part-name></score-part></part-list><part id="P1"><measure number="1"><attributes>
+<divisions>2</divisions>{transpose}<time><beats>4</beats>
 <beat-type>4</beat-type></time></attributes>
 <harmony><root><root-step>B</root-step><root-alter>-1</root-alter></root><kind>{kind}</kind></harmony>
 <note><pitch><step>C</step><octave>5</octave></pitch><duration>4</duration></note>

@@ -11,6 +11,8 @@ from course_lib.music.baselines.harmony import (
     CONTEXTS,
     BackoffTable,
     BassTable,
+    HiddenMarkov,
+    PrincipalComponents,
     chord_chain,
     most_frequent,
     nearest_neighbour,
@@ -18,6 +20,4 @@ from course_lib.music.baselines.harmony import (
     nearest_window,
     soprano_table,
 )
-from course_lib.music.baselines.hmm import HiddenMarkov
-from course_lib.music.baselines.linear import PrincipalComponents
 from course_lib.music.baselines.ngrams import KneserNey, perplexity

@@ -143,5 +143,5 @@ class KneserNey:
 
 
 def perplexity(nats: Sequence[np.ndarray]) -> float:
-    """exp of the mean of all −log p: the number of equally likely tokens that would be as hard to guess. Notebook: 05."""
+    """exp of the mean of all −log p: so many equally likely tokens would be as hard to guess. Notebook: 05."""
     return float(np.exp(np.concatenate(nats).mean()))

@@ -32,7 +32,7 @@ def piano_frames(piece: Piece, steps: int | None = None, start: int | None = Non
 
 
 def frames_piece(roll: np.ndarray, title: str = "", tempo: float = 80.0, tied: bool = False) -> Piece:
-    """Frames (n, 88) as four voices, to be heard: a quarter note each, one step a frame.
+    """Frames (n, 88) as four voices, to be played: a quarter note each, one step a frame.
 
     A frame has no voices. The highest notes go to the first voices, the lowest one to the last: a frame of three has
     no tenor, one of two sounds in soprano and bass, a single note in the soprano. Of more than four, the three highest
@@ -55,6 +55,23 @@ def frames_piece(roll: np.ndarray, title: str = "", tempo: float = 80.0, tied: b
     if tied:
         onset[1:] &= pitch[1:] != pitch[:-1]
     return Piece(pitch, onset, steps_per_quarter=1, title=title, tempo=tempo)
+
+
+def with_transposition(roll: np.ndarray, semitones: int | np.random.Generator = 0, shift: int = 0) -> np.ndarray:
+    """int8 (n, 88 + 2 shift + 1): frames (n, 88) moved by ``semitones``, and beside each, one-hot, by how many.
+
+    semitones: or a generator of random numbers, which draws one of −shift..shift. shift: the most that a network is
+    trained for; 0: nothing is moved and no columns are added. Raises MusicError when that is not enough, or when a note
+    would leave the piano. Notebook: 12.
+    """
+    semitones = int(semitones.integers(-shift, shift + 1)) if isinstance(semitones, np.random.Generator) else semitones
+    if abs(semitones) > shift:
+        raise MusicError(f"semitones is {semitones}; the network is trained for −{shift}..{shift}. Raise shift.")
+    if (roll[:, -semitones:] if semitones > 0 else roll[:, :-semitones]).any():
+        raise MusicError(f"moved by {semitones} semitones, a note would leave the piano. Lower shift.")
+    moved = np.roll(roll, semitones, axis=1).astype(np.int8)
+    where = np.eye(2 * shift + 1, dtype=np.int8)[semitones + shift] if shift else np.zeros(0, np.int8)
+    return np.concatenate([moved, np.broadcast_to(where, (len(moved), len(where)))], axis=1)
 
 
 TRIADS = {"": (0, 4, 7), "m": (0, 3, 7), "dim": (0, 3, 6), "aug": (0, 4, 8)}
@@ -146,7 +163,7 @@ def set_pitches(chord: np.ndarray) -> list[int]:
 
 
 def sets_piece(sets: np.ndarray, title: str = "", steps: int = 4, tempo: float = 80.0, spread: bool = False) -> Piece:
-    """Sets (n, 12) one after the other, to be heard: each lasts ``steps`` sixteenths, voiced as ``set_pitches``.
+    """Sets (n, 12) one after the other, to be played: each lasts ``steps`` sixteenths, voiced as ``set_pitches``.
 
     spread: the notes of a set enter one after the other, a sixteenth apart, from the bass upwards, and stay.
     Raises MusicError when no note sounds or ``steps`` is below 1. Notebook: 06.

@@ -241,7 +241,7 @@ def abc_raw(tune: str) -> Raw:
             common.field(kind, value)
 
     def voice(value: str) -> _Voice:
-        """The voice that a V: field names; a new one begins as the header says."""
+        """The voice that a V: field names; a new one begins with the key, metre and unit of the header."""
         name = value.split()[0] if value.split() else "1"
         if name not in voices:
             accidentals = Accidentals(common.accidentals.signature)

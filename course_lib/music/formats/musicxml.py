@@ -48,7 +48,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 @dataclass
 class _Sign:
-    """One written note or rest: a part of a note between bar lines that one sign can say."""
+    """One written note or rest: a part of a note between bar lines that one sign can stand for."""
 
     pitch: int
     start: int  # steps from the bar line
@@ -68,7 +68,7 @@ def musicxml(piece: Piece) -> str:
     """The piece as MusicXML 4.0 text: one part a voice, engraved by verovio and read by notation programs.
 
     Notes are tied over bar lines, beamed by the beat and spelt by the key; a held start carries a tie that only
-    ends. What MusicXML cannot say (the grid) stands in a miscellaneous field, which only this library reads.
+    ends. What MusicXML cannot hold (the grid) stands in a miscellaneous field, which only this library reads.
     """
     score = ElementTree.Element("score-partwise", version="4.0")
     if piece.title:

@@ -1,6 +1,6 @@
-"""Is it music? Measures of a Piece, and the scoreboard that sets groups of pieces side by side.
+"""Is it music? Measures of a piece, of groups of pieces, and of a row of pieces that turn into one another.
 
-No measure says that a piece is good. Each says how far it lies from real pieces in one respect; compare pieces
+No measure shows that a piece is good. Each shows how far it lies from real pieces in one respect; compare pieces
 of about the same length and with the same number of voices.
 """
 
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from course_lib.music.encodings.phrases import BASS
-from course_lib.music.errors import MusicError
+from course_lib.music.errors import MusicError, WrongMetre, WrongVoices
 from course_lib.music.measures.voice_leading import parallel_motion
 from course_lib.music.piece import REST, Piece
 from course_lib.symbols import END
@@ -156,7 +156,7 @@ def parallels(piece: Piece, interval: int) -> list[Parallel]:
     in the same direction; and both before and after they lie ``interval`` semitones apart, octaves apart left
     out (a twelfth is a fifth). So repeated notes, a voice that stays, contrary motion and a rest between make
     no event, and neither do fifths on two beats with another chord between them. The step to a new phrase
-    after a fermata counts like any other, because generated pieces do not say where their phrases end.
+    after a fermata counts like any other, because generated pieces do not mark the ends of their phrases.
     In time order. Compare Fang et al. 2020, arXiv:2006.13329.
     """
     found = []
@@ -174,7 +174,7 @@ def _parallels_per_bar(piece: Piece, interval: int) -> float:
 def parallel_fifths(piece: Piece) -> float:
     """Parallel perfect fifths per bar, over all pairs of voices: 0 or more. NaN for a single voice.
 
-    ``parallels(piece, 7)`` says what counts, and where they stand.
+    ``parallels(piece, 7)`` gives the places, and defines what counts.
     """
     return _parallels_per_bar(piece, 7)
 
@@ -182,7 +182,7 @@ def parallel_fifths(piece: Piece) -> float:
 def parallel_octaves(piece: Piece) -> float:
     """Parallel octaves and unisons per bar, over all pairs of voices: 0 or more. NaN for a single voice.
 
-    ``parallels(piece, 0)`` says what counts, and where they stand.
+    ``parallels(piece, 0)`` gives the places, and defines what counts.
     """
     return _parallels_per_bar(piece, 0)
 
@@ -264,14 +264,14 @@ class Spread(NamedTuple):
         return f"{self.mean:.2f} ({self.low:.2f}–{self.high:.2f})" if self.count else "–"
 
 
-def measure(piece: Piece) -> dict[str, float]:
+def measurements(piece: Piece) -> dict[str, float]:
     """Every measure of ``MEASURES`` for one piece; NaN where a measure is not defined for it. Notebook: 02."""
     return {name: function(piece) for name, (function, _) in MEASURES.items()}
 
 
 def spread(pieces: Sequence[Piece]) -> dict[str, Spread]:
     """The Spread of every measure over ``pieces``. Raises MusicError if there are none."""
-    boards = [measure(piece) for piece in pieces]
+    boards = [measurements(piece) for piece in pieces]
     if not boards:
         raise MusicError("0 pieces have no spread. Give at least one.")
     found = {}
@@ -285,7 +285,7 @@ def spread(pieces: Sequence[Piece]) -> dict[str, Spread]:
 def within(real: Mapping[str, Spread], values: Mapping[str, float]) -> dict[str, bool]:
     """For each measure, whether a piece lies between the 5th and 95th percentile of the real pieces.
 
-    real: from ``spread``; values: from ``measure``. A NaN is outside. Measures that are not defined for the
+    real: from ``spread``; values: from ``measurements``. A NaN is outside. Measures that are not defined for the
     real pieces (voice crossings of single melodies) are left out.
     """
     return {name: bool(of.low <= values[name] <= of.high) for name, of in real.items() if of.count}
@@ -324,3 +324,53 @@ def last_step(piece: Piece) -> int | None:
     """
     notes = [note.pitch for note in piece.notes() if note.voice == len(piece.voices) - 1]
     return notes[-1] - notes[-2] if len(notes) > 1 else None
+
+
+class Smoothness(NamedTuple):
+    """A row of n + 1 pieces, measured by what sounds: distances count (time step, voice) cells that differ.
+
+    A cell is the pitch that sounds or the rest; onsets are not compared. Shorter pieces are padded with silence to
+    the longest of the row, and all distances are shares of its cells, so that they obey the triangle inequality.
+
+    whole: distance between the first piece and the last, 0..1.
+    detour: length of the way / whole, 1 or more; 1 where no cell changes that need not, and none twice.
+    largest: the largest single step / length of the way, 1/n..1; 1/n where all steps are alike, 1 for one jump.
+    back: share of the n steps on which the distance to the first piece falls, 0..1.
+
+    detour, largest and back are NaN where the first piece and the last sound the same. Notebook: 11.
+    """
+
+    whole: float
+    detour: float
+    largest: float
+    back: float
+
+
+def interpolation_smoothness(pieces: Sequence[Piece]) -> Smoothness:
+    """Measures a row of at least two pieces. Raises MusicError (WrongVoices, WrongMetre) for pieces that do not fit.
+
+    Notebook: 11.
+    """
+    if len(pieces) < 2:
+        raise MusicError(f"{len(pieces)} pieces; give two at least.")
+    voices, grids = {piece.pitch.shape[1] for piece in pieces}, {piece.steps_per_quarter for piece in pieces}
+    if len(voices) > 1:
+        raise WrongVoices(f"the pieces have {sorted(voices)} voices; give all of them the same number.")
+    if len(grids) > 1:
+        raise WrongMetre(f"the pieces have {sorted(grids)} steps per quarter; bring them to one grid.")
+    sounds = np.full((len(pieces), max(map(len, pieces)), voices.pop()), REST, int)
+    for row, piece in zip(sounds, pieces, strict=True):
+        row[: len(piece)] = piece.pitch
+    steps = (sounds[1:] != sounds[:-1]).mean(axis=(1, 2))
+    away = (sounds != sounds[0]).mean(axis=(1, 2))
+    whole, length = float(away[-1]), float(steps.sum())
+    if not whole:
+        return Smoothness(0.0, np.nan, np.nan, np.nan)
+    return Smoothness(whole, length / whole, float(steps.max()) / length, float((np.diff(away) < 0).mean()))
+
+
+def mean_smoothness(rows: Sequence[Smoothness]) -> Smoothness:
+    """The mean of each measure, over the rows for which it is defined (NaN if over none). Notebook: 11."""
+    values = np.array(rows, float).reshape(-1, len(Smoothness._fields))
+    kept = [column[~np.isnan(column)] for column in values.T]
+    return Smoothness(*(float(column.mean()) if len(column) else np.nan for column in kept))

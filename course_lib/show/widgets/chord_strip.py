@@ -83,9 +83,7 @@ class ChordStrip(anywidget.AnyWidget):
     @traitlets.validate("locked")
     def _as_many(self, proposal: dict) -> list[bool]:
         if len(proposal["value"]) != len(self.melody):
-            raise MusicError(
-                f"locked has {len(proposal['value'])} values for {len(self.melody)} bars."
-            )
+            raise MusicError(f"locked has {len(proposal['value'])} values for {len(self.melody)} bars.")
         return proposal["value"]
 
     @traitlets.validate("mode")
