@@ -131,7 +131,7 @@ class GAN(keras.Model):
     objective: a name in ``OBJECTIVES``; "saturating" is the minimax game itself.
     penalty: on the discriminator's slope: ``R1(γ)``, ``GradientPenalty(λ)``, or None.
     steps: (k, g), updates of the discriminator and of the generator in each training step, all on one batch of real
-        examples, each with its own noise.
+        examples, each with its own noise; (1, 0) trains the discriminator alone.
     average: 0 ≤ average < 1, how much of the generator's average over its updates is kept at each update, less at the
         beginning; with 0 there is none. What ``sample`` and ``gan(z)`` use is ``averaged``, the average.
     features: name of a layer of the discriminator → weight of the squared distance between the mean of its output over
@@ -208,7 +208,8 @@ class GAN(keras.Model):
         def discriminator(x: Tensor) -> Tensor:
             return self.discriminator(_inputs(x, condition), training=True)
 
-        penalty = 0.0
+        d_loss = g_loss = penalty = 0.0
+        real_logits, fake_logits, gradient = ops.zeros(1), ops.zeros(1), [ops.zeros(1)]  # of a part that makes no step
         for _ in range(self.steps[0]):  # the discriminator learns
             fake = generator(self.noise(n))
             with tf.GradientTape() as tape:
