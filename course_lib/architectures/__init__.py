@@ -1,5 +1,6 @@
 """Networks in plain Keras: tensors in, tensors out. Imports no music."""
 
+from course_lib.architectures.adversarial import GAN, OBJECTIVES, R1, Choice, GradientPenalty
 from course_lib.architectures.autoencoder import Autoencoder
 from course_lib.architectures.batches import (
     NO_FRAME,
@@ -11,6 +12,17 @@ from course_lib.architectures.batches import (
     shifted_right,
 )
 from course_lib.architectures.boltzmann import RBM, ConvolutionalRBM, ExactRBM, UniformNumbers, clamped_gibbs, cooled
+from course_lib.architectures.conditioning import (
+    conditioned,
+    joined,
+    light_discriminator,
+    light_generator,
+    light_history,
+    paper_discriminator,
+    paper_generator,
+    paper_history,
+    products,
+)
 from course_lib.architectures.crbm_constraints import Places, SelfSimilarity, Sums, constrained, cooling
 from course_lib.architectures.decoding import AutoregressiveSampler, Gibbs, Sampler, Written, beam_search
 from course_lib.architectures.feedforward import harmoniser, minibach
