@@ -13,6 +13,7 @@ from course_lib.architectures.batches import (
 )
 from course_lib.architectures.boltzmann import RBM, ConvolutionalRBM, ExactRBM, UniformNumbers, clamped_gibbs, cooled
 from course_lib.architectures.conditioning import (
+    Level,
     conditioned,
     joined,
     light_discriminator,
