@@ -1,4 +1,4 @@
-"""Lead sheets: chord symbols of files, bars in every key, and what a bar's chord says of its notes."""
+"""Lead sheets: chord symbols of files, bars in every key, and which notes lie in the chord."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_the_share_counts_sixteenths() -> None:
     assert chord_tone_share(melody, np.array([[0, 7]])).tolist() == [10 / 16]  # over C | over G
 
 
-def test_bars_are_heard_over_their_chords() -> None:
+def test_bars_are_played_over_their_chords() -> None:
     melody = np.array([[0] * 8 + [4] * 8, [4] * 16])
     piece = bars_piece(melody, np.array([[0, 21], [21, 21]]))
     assert piece.title == "C Am Am Am" and len(piece) == 32 and len(piece.voices) == 5

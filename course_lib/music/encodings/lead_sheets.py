@@ -158,7 +158,7 @@ def chord_tone_share(melody: np.ndarray, chord: np.ndarray) -> np.ndarray:
 
 
 def bars_piece(melody: np.ndarray, chord: np.ndarray, title: str = "", tempo: float = 90.0) -> Piece:
-    """Bars in a row over their chords, to be heard: the melody in the first voice, as ``chord_piece``.
+    """Bars in a row over their chords, as a piece to play: the melody in the first voice, as ``chord_piece``.
 
     melody, chord: as in ``Bars``. Bars do not tell a repeated note from a long one: a note starts where the pitch
     changes and at each bar line. Notebook: 15.

@@ -26,7 +26,7 @@ Write = Callable[[np.ndarray, np.ndarray, int, str], np.ndarray]
 
 
 class ChordStrip(anywidget.AnyWidget):
-    """Bars in a row: choose two chords for each, lock what you like, draw the others again, and hear the whole.
+    """Bars in a row: choose two chords for each, lock what you like, draw the others again, and play the whole.
 
     write: makes one bar; knows the network. It should take less than 0.2 s. chords: int (bars, 2), indices of CHORDS,
     to begin with. modes: names of the ways to write, such as stable and creative; the first is chosen. seed: of the
