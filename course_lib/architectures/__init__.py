@@ -10,15 +10,26 @@ from course_lib.architectures.batches import (
     padded_frames,
     shifted_right,
 )
-from course_lib.architectures.boltzmann import RBM, Dice
-from course_lib.architectures.crbm_constraints import Places, Sums, cooling
+from course_lib.architectures.boltzmann import RBM, ConvolutionalRBM, ExactRBM, UniformNumbers, clamped_gibbs, cooled
+from course_lib.architectures.crbm_constraints import Places, SelfSimilarity, Sums, constrained, cooling
 from course_lib.architectures.decoding import AutoregressiveSampler, Gibbs, Sampler, Written, beam_search
 from course_lib.architectures.feedforward import harmoniser, minibach
 from course_lib.architectures.losses import GroupedCrossEntropy, TokenCrossEntropy, token_nats
-from course_lib.architectures.nade import Independent
-from course_lib.architectures.over_time import Completion, Ear, Estimated, frame_nats, known_before
+from course_lib.architectures.nade import NADE, Independent, UnitByUnit
+from course_lib.architectures.over_time import (
+    Completion,
+    Estimated,
+    OverTime,
+    complete_frames,
+    estimated_nats,
+    frame_nats,
+    rnn_outputs,
+    sample_frames,
+)
 from course_lib.architectures.partition import (
     EXACT,
+    Estimate,
+    ExactNats,
     annealed_importance,
     every_frame,
     importance_weights,

@@ -156,21 +156,8 @@ NO_FRAME = -1
 """In a batch, what stands behind the end of a sequence."""
 
 
-def with_transposition(sequence: np.ndarray, shift: int, semitones: int = 0) -> np.ndarray:
-    """int8 (steps, D + 2 shift + 1): a sequence (steps, D) moved by ``semitones``, and beside each frame by how many.
-
-    shift: the most semitones that the network knows of, up or down; 0: nothing is told, and nothing moved.
-    Notebook: 12.
-    """
-    if abs(semitones) > shift:
-        raise ValueError(f"semitones is {semitones}; the network knows of −{shift}..{shift}. Raise shift.")
-    moved = np.roll(sequence, semitones, axis=1).astype(np.int8)
-    where = np.eye(2 * shift + 1, dtype=np.int8)[semitones + shift] if shift else np.zeros(0, np.int8)
-    return np.concatenate([moved, np.broadcast_to(where, (len(moved), len(where)))], axis=1)
-
-
 def padded_frames(sequences: Sequence[np.ndarray]) -> np.ndarray:
-    """int8 (sequences, steps, columns): one below the other, filled up with NOTHING. Notebook: 12."""
+    """int8 (sequences, steps, columns): one below the other, padded with NO_FRAME. Notebook: 12."""
     result = np.full((len(sequences), max(map(len, sequences)), sequences[0].shape[1]), NO_FRAME, np.int8)
     for row, sequence in zip(result, sequences, strict=True):
         row[: len(sequence)] = sequence
@@ -178,41 +165,35 @@ def padded_frames(sequences: Sequence[np.ndarray]) -> np.ndarray:
 
 
 class FrameBatches(ByLength):
-    """Batches of sequences of about one length, filled up with NOTHING, each epoch transposed anew.
+    """Batches of sequences of frames of about one length, padded with NO_FRAME, other ones each epoch.
 
-    sequences: 0/1 (steps, D) each, with ``shift`` keys free at both ends. batch: sequences. seed: of order and moves.
-    shift: they go up or down by at most so many semitones, and are ``with_transposition`` so; fixed: they stay where they are.
+    sequences: 0/1 (steps, D) each. batch: sequences. seed: of order and transformations.
+    transform: (sequence, random number generator) → what stands in the batch, (steps, D + n), drawn anew each epoch.
 
-    Each batch: int8 (batch, steps, D + told), and zeros (batch, steps), for there is no answer to learn.
-    Raises ValueError where a note would be moved off the keys. Notebook: 12.
+    Each batch: int8 (batch, steps, D + n), and zeros (batch, steps), for there is no target. Notebook: 12.
     """
 
     def __init__(
         self,
         sequences: Sequence[np.ndarray],
         batch: int = 16,
-        shift: int = 0,
-        fixed: bool = False,
+        transform: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
         seed: int = 0,
         **kwargs: object,
     ) -> None:
-        self.batch, self.shift, self.fixed = batch, shift, fixed
-        used = np.flatnonzero(np.any([s.any(0) for s in sequences], axis=0))
-        if not fixed and len(used) and min(used[0], sequences[0].shape[1] - 1 - used[-1]) < shift:
-            raise ValueError(f"notes are at {used[0]}..{used[-1]}: shift {shift} moves some off the keys. Lower it.")
+        self.batch, self.transform = batch, transform
         super().__init__(sequences, (0.8, 1.25), seed, **kwargs)
 
     def cut(self, order: np.ndarray) -> list[np.ndarray]:
         return np.split(order, range(self.batch, len(order), self.batch))
 
     def on_epoch_end(self) -> None:
-        """Draws other batches and other moves."""
-        n = len(self.lengths)
-        self.moves = np.zeros(n, int) if self.fixed else self.random.integers(-self.shift, self.shift + 1, n)
+        """Draws other batches and transformations."""
+        self.transformed = self.sequences
+        if self.transform:
+            self.transformed = [self.transform(sequence, self.random) for sequence in self.sequences]
         super().on_epoch_end()
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        x = padded_frames(
-            [with_transposition(self.sequences[i], self.shift, int(self.moves[i])) for i in self.parts[index]]
-        )
+        x = padded_frames([self.transformed[i] for i in self.parts[index]])
         return x, np.zeros(x.shape[:2], np.float32)
