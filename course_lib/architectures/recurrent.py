@@ -108,7 +108,10 @@ def rnn_encoder(steps: int | None, symbols: int, numbers: int, cells: Sequence[l
 
 
 def first_states(cell: layers.Layer) -> list[layers.Layer]:
-    """A layer for each state of a cell that makes the first one from a code z: h_0 = tanh(V z + c). Notebooks: 10, 11."""
+    """A layer for each state of a cell that makes the first one from a code z: h_0 = tanh(V z + c).
+
+    Notebooks: 10, 11.
+    """
     sizes = cell.state_size if isinstance(cell.state_size, list | tuple) else [cell.state_size]
     return [layers.Dense(size, activation="tanh") for size in sizes]
 
