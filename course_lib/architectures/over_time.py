@@ -137,7 +137,10 @@ def rnn_outputs(model: OverTime, sequences: Sequence[np.ndarray]) -> np.ndarray:
 
 
 class Estimated(NamedTuple):
-    """−log p of frames, estimated, each (frames,): the value, and by how much it is too low on average, about."""
+    """−log p of frames, estimated, each (frames,): the value, and by how much it is too low on average, about.
+
+    Notebook: 12.
+    """
 
     nats: np.ndarray
     low: np.ndarray
@@ -198,7 +201,10 @@ def sample_frames(
 
 
 class Completion(NamedTuple):
-    """Frames, bool (steps, D), whose first units were given, and log p of each of these, (steps,), as estimated."""
+    """Frames, bool (steps, D), whose first units were given, and log p of each of these, (steps,), as estimated.
+
+    Notebook: 12.
+    """
 
     frames: np.ndarray
     log_p: np.ndarray
