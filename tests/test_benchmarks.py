@@ -59,9 +59,9 @@ def test_tunes() -> None:
     assert names(tunes.run(repeats=1, tokens=2)) == [
         "model.predict on the last 40, a token",
         "model.predict on the tune so far, a token",
-        "Generator, a token",
-        "model.predict on the last 40 / Generator",
-        "model.predict on the tune so far / Generator",
+        "Sampler, a token",
+        "model.predict on the last 40 / Sampler",
+        "model.predict on the tune so far / Sampler",
     ]
 
 
