@@ -102,7 +102,7 @@ class OverTime(keras.Model):
         return arguments(self)
 
     @classmethod
-    def from_config(cls, config: dict) -> OverTime:
+    def from_config(cls, config: dict) -> keras.Model:
         return rebuilt(cls, config)
 
 
