@@ -120,7 +120,7 @@ def test_numpys_contrastive_divergence_has_the_librarys_gradient() -> None:
 
 
 def test_numpys_and_pytorchs_rbms_learn_as_the_library_does() -> None:
-    """The dice differ, so the weights do; but the same chords become likely, to the same degree."""
+    """The random numbers differ, so the weights do; but the same chords become likely, to the same degree."""
     from course_lib.architectures.boltzmann import RBM
     from course_lib.architectures.partition import annealed_importance
 
