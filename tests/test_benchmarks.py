@@ -152,9 +152,9 @@ def test_listen() -> None:
 
 
 def test_a_move_is_answered_by_a_later_one() -> None:
-    answers = [{"moved": 10, "drawn": 40}, {"moved": 30, "drawn": 60, "heard": 100}, {"moved": 50, "drawn": 90}]
+    answers = [{"moved": 10, "drawn": 40}, {"moved": 30, "drawn": 60, "sounding": 100}, {"moved": 50, "drawn": 90}]
     assert explorer.latencies([10, 20, 30], answers, "drawn") == pytest.approx([0.03, 0.04, 0.03])
-    assert explorer.latencies([10, 20], answers, "heard") == pytest.approx([0.09, 0.08])
+    assert explorer.latencies([10, 20], answers, "sounding") == pytest.approx([0.09, 0.08])
 
 
 def test_without_chromium_the_explorer_is_left_out(
