@@ -121,6 +121,22 @@ class OneHot:
         """The piece of symbols (time_steps, voices). A hold with nothing to hold is a rest."""
         return _like(self.sounding(symbols), np.asarray(symbols) < self.holds, like)
 
+    def masked_features(self, symbols: np.ndarray, known: np.ndarray, metadata: np.ndarray) -> np.ndarray:
+        """The input of a network that fills in masked cells: float32 (batch, steps, 2 · width + voices + numbers).
+
+        symbols: int (batch, steps, voices). known: bool, shaped alike, False where a cell is masked. metadata: float
+        (batch, steps, numbers), always known, such as the place in the bar.
+
+        For each voice its symbol, one-hot, and the symbol that it goes on with, zeros where that cell is masked; then
+        which cells are known; then ``metadata``. What stands in a masked cell changes nothing. Notebook: 09.
+        """
+        symbols, parts = np.where(known, symbols, self.sizes), []  # a masked cell: one symbol more
+        held = held_symbols(symbols, self.holds)
+        for voice, size in enumerate(self.sizes):
+            one_hot = np.eye(size + 1, size, dtype=np.float32)
+            parts += [one_hot[symbols[..., voice]], one_hot[held[..., voice]]]
+        return np.concatenate([*parts, known, metadata], axis=-1, dtype=np.float32)
+
     def encode(self, piece: Piece) -> np.ndarray:
         """float32 (time_steps, width): the voices' one-hot vectors side by side. Raises as ``symbols``."""
         return self.one_hot(self.symbols(piece)).astype(np.float32)
