@@ -56,6 +56,14 @@ def held_symbols(symbols: np.ndarray, hold: np.ndarray | int, axis: int = -2) ->
     return np.moveaxis(np.take_along_axis(symbols, last, axis=-1), -1, axis)
 
 
+def likeliest_by_note(scores: np.ndarray, begins: np.ndarray) -> np.ndarray:
+    """int (time_steps,): for each note, the column of scores (time_steps, n) with the greatest sum over its length.
+
+    begins: bool (time_steps,), True at step 0 and where a note begins.
+    """
+    return np.add.reduceat(scores, np.flatnonzero(begins)).argmax(1)[np.cumsum(begins) - 1]
+
+
 def _like(pitch: np.ndarray, onset: np.ndarray, like: Piece | None) -> Piece:
     if like is None:
         return Piece(pitch, onset)
@@ -347,8 +355,7 @@ class VoiceRoll:
         pitch = np.empty(onset.shape, int)
         for voice, ((low, _), part) in enumerate(zip(self.ranges, parts, strict=True)):
             begins = onset[:, voice] | (np.arange(len(v)) % 2 == 0)
-            votes = np.add.reduceat(part, np.flatnonzero(begins), axis=0)
-            pitch[:, voice] = low + votes.argmax(1)[np.cumsum(begins) - 1]
+            pitch[:, voice] = low + likeliest_by_note(part, begins)
         onset[1:] |= pitch[1:] != pitch[:-1]
         given = {} if like is None else {n: getattr(like, n) for n in ("key", "time_signature", "tempo")}
         return Piece(pitch, onset, steps_per_quarter=2, **{**given, **facts})
