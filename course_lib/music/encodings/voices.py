@@ -119,15 +119,14 @@ class OneHot:
         symbols: int (batch, steps, voices). known: bool, shaped alike, False where a cell is masked. metadata: float
         (batch, steps, numbers), always known, such as the place in the bar.
 
-        For each voice its symbol, one-hot, or zeros; the note that sounds, so far as known cells tell; then which cells
-        are known; then ``metadata``. What stands in a masked cell changes nothing. Notebook: 09.
+        For each voice its symbol, one-hot, and the symbol that it goes on with, zeros where that cell is masked; then
+        which cells are known; then ``metadata``. What stands in a masked cell changes nothing. Notebook: 09.
         """
-        begins = (symbols != self.holds) | ~known
-        begun = np.maximum.accumulate(np.where(begins, np.arange(symbols.shape[1])[:, None], 0), axis=1)
-        parts = []
+        symbols, parts = np.where(known, symbols, self.sizes), []  # a masked cell: one symbol more
+        held = held_symbols(symbols, self.holds)
         for voice, size in enumerate(self.sizes):
-            one_hot = np.eye(size, dtype=np.float32)[symbols[..., voice]] * known[..., voice, None]
-            parts += [one_hot, np.take_along_axis(one_hot, begun[..., voice, None], axis=1)]
+            one_hot = np.eye(size + 1, size, dtype=np.float32)
+            parts += [one_hot[symbols[..., voice]], one_hot[held[..., voice]]]
         return np.concatenate([*parts, known, metadata], axis=-1, dtype=np.float32)
 
     def encode(self, piece: Piece) -> np.ndarray:
