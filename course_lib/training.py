@@ -10,8 +10,9 @@ import hashlib
 import json
 import os
 import platform
+import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -123,13 +124,22 @@ class _Progress(keras.callbacks.Callback):
     """Keeps the best weights, stops early, reports, and writes a checkpoint from which a later run goes on."""
 
     def __init__(
-        self, path: Path | None, run: str, epochs: int, seconds: float, patience: int, monitor: str, watch: Watch | None
+        self,
+        path: Path | None,
+        run: str,
+        epochs: int,
+        seconds: float,
+        clock: Callable[[], float],
+        patience: int,
+        monitor: str,
+        watch: Watch | None,
     ) -> None:
         super().__init__()
-        self.path, self.run, self.epochs, self.limit = path, run, epochs, seconds
+        self.path, self.run, self.epochs, self.limit, self.clock = path, run, epochs, seconds, clock
         self.patience, self.monitor, self.watch = patience, monitor, watch
         self.history: History = {}
         self.best_weights: list[np.ndarray] | None = None
+        self.state: tuple | None = None
         self.before = 0.0
 
     def _variables(self) -> list[Any]:
@@ -153,6 +163,8 @@ class _Progress(keras.callbacks.Callback):
             return
         for variable, value in zip(self._variables(), variables, strict=True):
             variable.assign(value)
+        version, numbers, gauss = state["random"]
+        random.setstate((version, tuple(numbers), gauss))
         self.history, self.before, self.best_weights = state["history"], state["seconds"], best
         print(f"Going on after epoch {self.done} of {self.epochs}, from the checkpoint.")
 
@@ -164,7 +176,7 @@ class _Progress(keras.callbacks.Callback):
     @property
     def seconds(self) -> float:
         """Seconds of training, those before an interrupt included."""
-        return self.before + time.monotonic() - self.started
+        return self.before + self.clock() - self.started
 
     @property
     def exhausted(self) -> bool:
@@ -173,7 +185,7 @@ class _Progress(keras.callbacks.Callback):
         return bool(values) and len(values) - 1 - int(np.argmin(values)) >= self.patience
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        self.started = self.saved = time.monotonic()
+        self.started, self.saved = self.clock(), time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         # An epoch may be longer than the quick profile lasts.
@@ -190,6 +202,8 @@ class _Progress(keras.callbacks.Callback):
             )
         if values[-1] == min(values):
             self.best_weights = self.model.get_weights()
+        if self.path:
+            self.state = random.getstate(), [np.asarray(variable).copy() for variable in self._variables()]
         if self.exhausted or self.seconds >= self.limit:
             self.model.stop_training = True
         elif time.monotonic() - self.saved >= SECONDS_BETWEEN_CHECKPOINTS:
@@ -199,14 +213,15 @@ class _Progress(keras.callbacks.Callback):
             self.watch(self.history, self.done, self.epochs, min(left, max(self.limit - self.seconds, 0.0)))
 
     def save(self) -> None:
-        """Write the checkpoint."""
-        if self.path is None or not self.best_weights:
+        """Write the checkpoint: the end of the last epoch, so that it makes no difference where an interrupt came."""
+        if self.path is None or self.state is None:
             return
-        variables = [np.asarray(variable) for variable in self._variables()]
+        numbers, variables = self.state
         state = {
             "run": self.run,
             "history": self.history,
             "seconds": self.seconds,
+            "random": numbers,
             "variables": len(variables),
             "weights": len(self.best_weights),
         }
@@ -234,6 +249,10 @@ def fit(
     quick_seconds: float = 5.0,
     watch: Watch | None = None,
     score: Callable[[], dict[str, float]] | None = None,
+    limit: float = float("inf"),
+    clock: Callable[[], float] = time.monotonic,
+    checkpoint: Path | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Trained:
     """Train a compiled model and end with its best weights.
 
@@ -246,6 +265,10 @@ def fit(
     monitor: what to minimise; ``val_loss`` with validation data, else ``loss``.
     watch: called after each epoch with (history, epochs done, epochs planned, seconds left).
     score: called at the end of a full run; its numbers stand in the record beside the weights.
+    limit: seconds of ``clock`` after which training ends.
+    checkpoint: a file with which a training without a name resumes after an interrupt; deleted at the end.
+    callbacks: are called before this function looks at the logs, and may add what it is to monitor. Each finds
+        ``seconds`` of training, ``limit``, epochs ``done`` and ``epochs`` planned in its attribute ``progress``.
 
     Raises FloatingPointError when the loss is no longer finite, and what ``load_pretrained`` raises.
     """
@@ -259,16 +282,21 @@ def fit(
     optimizer["config"].pop("name", None)  # Keras numbers it: adam, adam_1, … each time a cell is run again
     run = hashlib.sha256(json.dumps([settings, optimizer], default=str).encode()).hexdigest()[:16]
     progress = _Progress(
-        CHECKPOINTS / f"{name}.npz" if full else None,
+        CHECKPOINTS / f"{name}.npz" if full else checkpoint,
         run,
         epochs,
-        quick_seconds if shipped else float("inf"),
+        quick_seconds if shipped else limit,
+        clock,
         patience or epochs,
         monitor,
         watch,
     )
     model.optimizer.build(model.trainable_variables)
     progress.restore(model)
+    for callback in callbacks:
+        callback.progress = progress
+    for _ in range(progress.done if isinstance(x, keras.utils.PyDataset) else 0):
+        x.on_epoch_end()  # what it draws is drawn again
     if progress.done < epochs and not progress.exhausted and progress.limit > 0:
         try:
             model.fit(
@@ -278,11 +306,10 @@ def fit(
                 epochs=epochs,
                 batch_size=batch_size,
                 validation_data=validation_data,
-                callbacks=[progress],
+                callbacks=[*callbacks, progress],
                 verbose=0,
             )
         except KeyboardInterrupt:
-            # The state in mid-epoch is as good a place to go on from as the end of the last one.
             progress.save()
             raise
     else:
@@ -306,5 +333,6 @@ def fit(
         record["scores"] = score() if score else {}
         record["history"] = {key: [round(v, 5) for v in values] for key, values in progress.history.items()}
         save_pretrained(model, name, record)
+    if progress.path:
         progress.path.unlink(missing_ok=True)
     return Trained(progress.history, seconds, record)

@@ -59,9 +59,9 @@ def test_tunes() -> None:
     assert names(tunes.run(repeats=1, tokens=2)) == [
         "model.predict on the last 40, a token",
         "model.predict on the tune so far, a token",
-        "Generator, a token",
-        "model.predict on the last 40 / Generator",
-        "model.predict on the tune so far / Generator",
+        "Sampler, a token",
+        "model.predict on the last 40 / Sampler",
+        "model.predict on the tune so far / Sampler",
     ]
 
 
@@ -120,7 +120,7 @@ def test_numpys_contrastive_divergence_has_the_librarys_gradient() -> None:
 
 
 def test_numpys_and_pytorchs_rbms_learn_as_the_library_does() -> None:
-    """The dice differ, so the weights do; but the same chords become likely, to the same degree."""
+    """The random numbers differ, so the weights do; but the same chords become likely, to the same degree."""
     from course_lib.architectures.boltzmann import RBM
     from course_lib.architectures.partition import annealed_importance
 

@@ -751,7 +751,7 @@ def test_no_note_vanishes_that_lies_on_the_grid(sounds: list[tuple[int, int, int
     """Any polyphony in one track: every note is found again, with its start and length."""
     events = []
     for n, (start, length, pitch) in enumerate(sounds):
-        # Same pitches at once cannot be told apart in one channel: give every note its own pitch.
+        # Same pitches at once cannot be distinguished in one channel: give every note its own pitch.
         events += [(start, 1, n, pitch), (start + length, 0, n, pitch)]
     sounds = [(start, length, 40 + n) for n, (start, length, _) in enumerate(sounds)]
     messages, now = [], 0

@@ -1,16 +1,12 @@
 """What has to be beaten: models that count, copy or project, without a network."""
 
-from course_lib.music.baselines.frames import (
-    ChordHistogram,
-    NoteNgram,
-    NoteUnigram,
-    conditional,
-    mean_nats,
-)
+from course_lib.music.baselines.frames import ChordHistogram, NoteNgram, NoteUnigram, conditional, mean_nats
 from course_lib.music.baselines.harmony import (
     CONTEXTS,
     BackoffTable,
     BassTable,
+    HiddenMarkov,
+    PrincipalComponents,
     chord_chain,
     most_frequent,
     nearest_neighbour,
@@ -18,6 +14,4 @@ from course_lib.music.baselines.harmony import (
     nearest_window,
     soprano_table,
 )
-from course_lib.music.baselines.hmm import HiddenMarkov
-from course_lib.music.baselines.linear import PrincipalComponents
 from course_lib.music.baselines.ngrams import KneserNey, perplexity

@@ -2,7 +2,7 @@
 
 *Harmonising.* Arrays are sounding MIDI pitches, int (windows, time_steps, voices), soprano first. Each function learns
 from ``train`` and predicts, for ``sopranos`` (windows, time_steps), (windows, time_steps, voices − 1), the lower
-voices. For phrases as rows of numbers there is ``BassTable``.
+voices. For phrases as rows of numbers there is ``BassTable``; for the chords below a melody, ``HiddenMarkov``.
 
 *Composing.* ``chord_chain`` is a Markov chain of beats.
 
@@ -68,10 +68,7 @@ def most_frequent(train: np.ndarray, sopranos: np.ndarray) -> np.ndarray:
 
 
 def soprano_table(
-    train: np.ndarray,
-    sopranos: np.ndarray,
-    context: Sequence[int] = (0,),
-    transpositions: Iterable[int] = (0,),
+    train: np.ndarray, sopranos: np.ndarray, context: Sequence[int] = (0,), transpositions: Iterable[int] = (0,)
 ) -> np.ndarray:
     """The most frequent pitch below the soprano's pitches at these distances, by a BackoffTable of each voice.
 
@@ -98,15 +95,15 @@ def nearest_neighbour(
     train: np.ndarray, sopranos: np.ndarray, transpositions: Iterable[int] = range(-12, 13)
 ) -> np.ndarray:
     """The lower voices of the training window whose soprano, transposed, agrees in most time steps."""
-    answer = np.empty((*sopranos.shape, train.shape[-1] - 1), int)
+    found = np.empty((*sopranos.shape, train.shape[-1] - 1), int)
     best = np.full(len(sopranos), -1)
     for shift in transpositions:
         there = train + shift
         for i, soprano in enumerate(sopranos):
             agreeing = (there[..., 0] == soprano).sum(1)
             if agreeing.max() > best[i]:
-                best[i], answer[i] = agreeing.max(), there[agreeing.argmax(), :, 1:]
-    return answer
+                best[i], found[i] = agreeing.max(), there[agreeing.argmax(), :, 1:]
+    return found
 
 
 def nearest_window(train: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -166,14 +163,11 @@ def bass_contexts(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     high, low = (2 * held_symbols(rows, HOLD, axis=1) + (rows == HOLD) for rows in (source, target))
     n, steps = target.shape
 
-    def later(rows: np.ndarray, by: int) -> np.ndarray:
-        return np.pad(rows, ((0, 0), (0, by)))[:, by : by + steps]
-
-    def before(rows: np.ndarray, by: int) -> np.ndarray:
-        return np.pad(rows, ((0, 0), (by, 0)))[:, :steps]
+    def at(rows: np.ndarray, distance: int) -> np.ndarray:
+        return np.pad(rows, ((0, 0), (2, 2)))[:, 2 + distance : 2 + distance + steps]
 
     beat = np.broadcast_to(np.arange(steps) % GRID, (n, steps))
-    columns = (later(high, 0), before(low, 1), beat, later(high, 1), before(low, 2), later(high, 2))
+    columns = (at(high, 0), at(low, -1), beat, at(high, 1), at(low, -2), at(high, 2))
     return np.stack(columns, axis=-1)
 
 
@@ -223,3 +217,95 @@ def nearest_phrases(known: Pairs, source: np.ndarray) -> np.ndarray:
         else:
             out[: steps - 1], out[steps - 1] = SILENCE, END
     return made
+
+
+class HiddenMarkov:
+    """p(states, counts) = p(s₁) ∏ p(s_t | s_{t−1}) ∏ p(c_t | s_t), all from counts in training pieces.
+
+    states: int (steps,) each; a negative one is not counted. counts: float (steps, symbols) each, what is seen, for
+    instance how long each pitch class sounds: p(c | s) = ∏ p(symbol | s)^count. size: number of states.
+    smoothing: added to every count. weight: exponent of p(c | s), which is too sure of itself, since the notes
+    of one step are not independent; choose it on validation pieces.
+
+    Raises ValueError when there is no pair to learn from. Source: Rabiner, Proc. IEEE 77 (1989). Notebook: 09.
+    """
+
+    def __init__(
+        self,
+        states: Sequence[np.ndarray],
+        counts: Sequence[np.ndarray],
+        size: int,
+        smoothing: float = 0.5,
+        weight: float = 1.0,
+    ) -> None:
+        if not states or len(states) != len(counts):
+            raise ValueError(f"{len(states)} rows of states for {len(counts)} pieces. Give one for each, at least one.")
+        first = np.full(size, smoothing)
+        move = np.full((size, size), smoothing)
+        seen = np.full((size, counts[0].shape[1]), smoothing)
+        for row, count in zip(states, counts, strict=True):
+            known = row >= 0
+            first[row[known][:1]] += 1
+            pairs = known[:-1] & known[1:]
+            np.add.at(move, (row[:-1][pairs], row[1:][pairs]), 1)
+            np.add.at(seen, row[known], count[known])
+        self.first = np.log(first / first.sum())
+        self.move = np.log(move / move.sum(axis=1, keepdims=True))
+        self.seen = np.log(seen / seen.sum(axis=1, keepdims=True))
+        self.weight = weight
+
+    def likeliest(self, counts: np.ndarray) -> np.ndarray:
+        """int (steps,): the one path of states with the highest probability, by the Viterbi algorithm.
+
+        counts: float (steps, symbols).
+        """
+        fits = self.weight * np.asarray(counts, float) @ self.seen.T
+        best, came = self.first + fits[0], []
+        for fit in fits[1:]:
+            through = best[:, None] + self.move
+            came.append(through.argmax(axis=0))
+            best = through.max(axis=0) + fit
+        path = [int(best.argmax())]
+        for row in reversed(came):
+            path.append(int(row[path[-1]]))
+        return np.array(path[::-1])
+
+
+class PrincipalComponents:
+    """The linear autoencoder with the least squared error: code = (x − mean) Vᵀ, x ≈ mean + code V.
+
+    x: float (examples, inputs). size: numbers in a code. seed: where the search begins.
+
+    V (size, inputs) is found by subspace iteration: a random start is multiplied by XᵀX ``passes`` times, which leaves
+    the directions of greatest variance. Raises ValueError when size is not within 1..min(x.shape).
+    Halko, Martinsson & Tropp 2011, arXiv:0909.4061. Notebook: 03.
+    """
+
+    def __init__(self, x: np.ndarray, size: int, passes: int = 6, seed: int = 0) -> None:
+        if not 1 <= size <= min(x.shape):
+            raise ValueError(f"size is {size}; {x.shape[0]} examples of {x.shape[1]} numbers allow 1..{min(x.shape)}.")
+        self.mean = x.mean(0, dtype=np.float32)
+        # A few directions more than asked for make the last ones exact, too.
+        basis = np.random.default_rng(seed).normal(size=(x.shape[1], min(size + 16, *x.shape))).astype(np.float32)
+        for _ in range(passes):
+            basis = np.linalg.qr(basis)[0]
+            basis = self._back(x, self._projected(x, basis))
+        basis = np.linalg.qr(basis)[0]
+        seen = self._projected(x, basis)
+        within = np.linalg.eigh(seen.T @ seen)[1][:, ::-1]
+        self.components = (basis @ within).T[:size]
+
+    def _projected(self, x: np.ndarray, basis: np.ndarray) -> np.ndarray:
+        """(x − mean) basis, without a copy of x."""
+        return x @ basis - self.mean @ basis
+
+    def _back(self, x: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        return x.T @ seen - np.outer(self.mean, seen.sum(0))
+
+    def encode(self, x: np.ndarray) -> np.ndarray:
+        """(examples, inputs) → (examples, size)."""
+        return (x - self.mean) @ self.components.T
+
+    def decode(self, code: np.ndarray) -> np.ndarray:
+        """(examples, size) → (examples, inputs)."""
+        return self.mean + code @ self.components

@@ -116,7 +116,7 @@ def chord_coverage(piece: Piece, length: int) -> float:
 
 
 def chord_piece(melody: Piece, chord: np.ndarray, length: int) -> Piece:
-    """The melody over its chords, to be heard: three voices in close position below middle C's octave, and the root.
+    """The melody over its chords, to be played: three voices in close position below middle C's octave, and the root.
 
     melody: of one voice; chord: int (segments,), as ``triads`` gives them. Notebook: 09.
     """

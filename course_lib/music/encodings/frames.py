@@ -32,7 +32,7 @@ def piano_frames(piece: Piece, steps: int | None = None, start: int | None = Non
 
 
 def frames_piece(roll: np.ndarray, title: str = "", tempo: float = 80.0, tied: bool = False) -> Piece:
-    """Frames (n, 88) as four voices, to be heard: a quarter note each, one step a frame.
+    """Frames (n, 88) as four voices, to be played: a quarter note each, one step a frame.
 
     A frame has no voices. The highest notes go to the first voices, the lowest one to the last: a frame of three has
     no tenor, one of two sounds in soprano and bass, a single note in the soprano. Of more than four, the three highest
@@ -75,7 +75,6 @@ def with_transposition(roll: np.ndarray, semitones: int | np.random.Generator = 
 
 
 TRIADS = {"": (0, 4, 7), "m": (0, 3, 7), "dim": (0, 3, 6), "aug": (0, 4, 8)}
-
 SEVENTHS = {"7": (0, 4, 7, 10), "maj7": (0, 4, 7, 11), "m7": (0, 3, 7, 10), "m7b5": (0, 3, 6, 10), "dim7": (0, 3, 6, 9)}
 """Semitones above the root, by what is written after the root's name."""
 
@@ -116,8 +115,6 @@ _NAMED: dict[int, tuple[str, int]] = {}
 for _suffix, _shape in (TRIADS | SEVENTHS).items():
     for _root in range(12):
         _NAMED.setdefault(_number(_root, _shape), (PITCH_CLASSES[_root] + _suffix, _root))
-
-
 _OF_TRIADS = {_number(root, shape) for shape in TRIADS.values() for root in range(12)}
 
 
@@ -163,7 +160,7 @@ def set_pitches(chord: np.ndarray) -> list[int]:
 
 
 def sets_piece(sets: np.ndarray, title: str = "", steps: int = 4, tempo: float = 80.0, spread: bool = False) -> Piece:
-    """Sets (n, 12) one after the other, to be heard: each lasts ``steps`` sixteenths, voiced as ``set_pitches``.
+    """Sets (n, 12) one after the other, to be played: each lasts ``steps`` sixteenths, voiced as ``set_pitches``.
 
     spread: the notes of a set enter one after the other, a sixteenth apart, from the bass upwards, and stay.
     Raises MusicError when no note sounds or ``steps`` is below 1. Notebook: 06.

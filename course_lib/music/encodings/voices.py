@@ -56,6 +56,14 @@ def held_symbols(symbols: np.ndarray, hold: np.ndarray | int, axis: int = -2) ->
     return np.moveaxis(np.take_along_axis(symbols, last, axis=-1), -1, axis)
 
 
+def likeliest_by_note(scores: np.ndarray, begins: np.ndarray) -> np.ndarray:
+    """int (time_steps,): for each note, the column of scores (time_steps, n) with the greatest sum over its length.
+
+    begins: bool (time_steps,), True at step 0 and where a note begins.
+    """
+    return np.add.reduceat(scores, np.flatnonzero(begins)).argmax(1)[np.cumsum(begins) - 1]
+
+
 def _like(pitch: np.ndarray, onset: np.ndarray, like: Piece | None) -> Piece:
     if like is None:
         return Piece(pitch, onset)
@@ -119,15 +127,14 @@ class OneHot:
         symbols: int (batch, steps, voices). known: bool, shaped alike, False where a cell is masked. metadata: float
         (batch, steps, numbers), always known, such as the place in the bar.
 
-        For each voice its symbol, one-hot, or zeros; the note that sounds, so far as known cells tell; then which cells
-        are known; then ``metadata``. What stands in a masked cell changes nothing. Notebook: 09.
+        For each voice its symbol, one-hot, and the symbol that it goes on with, zeros where that cell is masked; then
+        which cells are known; then ``metadata``. What stands in a masked cell changes nothing. Notebook: 09.
         """
-        begins = (symbols != self.holds) | ~known
-        begun = np.maximum.accumulate(np.where(begins, np.arange(symbols.shape[1])[:, None], 0), axis=1)
-        parts = []
+        symbols, parts = np.where(known, symbols, self.sizes), []  # a masked cell: one symbol more
+        held = held_symbols(symbols, self.holds)
         for voice, size in enumerate(self.sizes):
-            one_hot = np.eye(size, dtype=np.float32)[symbols[..., voice]] * known[..., voice, None]
-            parts += [one_hot, np.take_along_axis(one_hot, begun[..., voice, None], axis=1)]
+            one_hot = np.eye(size + 1, size, dtype=np.float32)
+            parts += [one_hot[symbols[..., voice]], one_hot[held[..., voice]]]
         return np.concatenate([*parts, known, metadata], axis=-1, dtype=np.float32)
 
     def encode(self, piece: Piece) -> np.ndarray:
@@ -348,8 +355,7 @@ class VoiceRoll:
         pitch = np.empty(onset.shape, int)
         for voice, ((low, _), part) in enumerate(zip(self.ranges, parts, strict=True)):
             begins = onset[:, voice] | (np.arange(len(v)) % 2 == 0)
-            votes = np.add.reduceat(part, np.flatnonzero(begins), axis=0)
-            pitch[:, voice] = low + votes.argmax(1)[np.cumsum(begins) - 1]
+            pitch[:, voice] = low + likeliest_by_note(part, begins)
         onset[1:] |= pitch[1:] != pitch[:-1]
         given = {} if like is None else {n: getattr(like, n) for n in ("key", "time_signature", "tempo")}
         return Piece(pitch, onset, steps_per_quarter=2, **{**given, **facts})

@@ -42,7 +42,7 @@ class Part:
 
 @dataclass
 class Raw:
-    """A file as it was read, before it is put on the grid. Times in quarters; None where the file does not say."""
+    """A file as it was read, before it is put on the grid. Times in quarters; None where the file has none."""
 
     parts: list[Part]
     ordered: bool = True  # the parts stand from high to low
@@ -55,6 +55,16 @@ class Raw:
     fermatas: list[float] = field(default_factory=list)
     facts: str | None = None
     remarks: list[str] = field(default_factory=list)
+
+    def keep_metre(self, metre: tuple[int, int], later: Sequence[tuple[int, int]]) -> None:
+        """Keeps one time signature throughout, with a remark where others follow it."""
+        self.time_signature = metre
+        changes = [other for other in later if other != metre]
+        if changes:
+            self.remarks.append(
+                f"the time signature changes {len(changes)} times (first to {changes[0][0]}/{changes[0][1]}); "
+                f"{metre[0]}/{metre[1]} is kept throughout"
+            )
 
 
 def runs(flags: np.ndarray) -> list[list[int]]:
@@ -69,7 +79,7 @@ def _checksum(piece: Piece) -> int:
 
 
 def facts_text(piece: Piece) -> str:
-    """All that a Piece holds besides its notes, as ASCII JSON: files carry it where they cannot say it natively."""
+    """All that a Piece holds besides its notes, as ASCII JSON: files carry it where their format cannot."""
     facts = {
         "steps_per_quarter": piece.steps_per_quarter,
         "steps": len(piece),
@@ -89,8 +99,8 @@ def facts_text(piece: Piece) -> str:
 def to_piece(raw: Raw, steps_per_quarter: int | None, native: Callable[[Piece], dict[str, object]]) -> Piece:
     """Puts a file on the grid.
 
-    steps_per_quarter: the grid; None takes what the file says, else DEFAULT_GRID.
-    native: title, key, tempo, time_signature and voices of a Piece as its file format says them, by which one sees
+    steps_per_quarter: the grid; None takes that of the file, else DEFAULT_GRID.
+    native: title, key, tempo, time_signature and voices of a Piece as its file format holds them, by which one sees
         what another program has changed in a file that this library wrote.
 
     Raises EmptyScore, TooLarge, TooLong, PitchOutOfRange, and what Piece raises.
@@ -251,7 +261,7 @@ def _divide(notes: list[RawNote], grid: int) -> list[list[RawNote]]:
 def _seats(
     chord: Sequence[RawNote], free: list[int], sounding: list[tuple[int, int]], lines: list[list[RawNote]]
 ) -> list[int]:
-    """A free voice for each note of a chord (high to low): in order, near to what the voice sang last."""
+    """A free voice for each note of a chord (high to low): in order, near to the last note of the voice."""
     if len(chord) == len(free):
         return free
     crossing = 1000.0

@@ -1,13 +1,15 @@
 """Is it music? Is it a copy? Measures of pieces, and how far two groups of pieces are apart."""
 
 from course_lib.music.measures.copies import CopyDetector
-from course_lib.music.measures.interpolation import Smoothness, interpolation_smoothness, mean_smoothness
 from course_lib.music.measures.metrics import (
     MEASURES,
+    Smoothness,
     Spread,
     consonance,
     harmonic_distance,
+    interpolation_smoothness,
     last_step,
+    mean_smoothness,
     measurements,
     note_density,
     parallel_fifths,

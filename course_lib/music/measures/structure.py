@@ -1,4 +1,4 @@
-"""What a template may hand on: which of its parts are alike, how clear its key is, what is struck where in the bar.
+"""What a template hands on: which of its parts are alike, how clear its key is, where in the bar notes begin.
 
 All three are compared by Pearson's correlation, −1..1: 1 where the pattern is the same, 0 where there is no relation.
 """

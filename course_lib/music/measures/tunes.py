@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from fractions import Fraction
 
 import numpy as np
@@ -19,13 +20,11 @@ SECTION_ENDS = ("||", "|]", ":|", "::")
 
 def parses(tokens: Sequence[str]) -> bool:
     """Whether the tokens are a tune by their grammar, and the ABC that they make is read as music."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", MusicWarning)
-            tokens_to_piece(tokens)
-    except MusicError:
-        return False
-    return True
+    with warnings.catch_warnings(), suppress(MusicError):
+        warnings.simplefilter("ignore", MusicWarning)
+        tokens_to_piece(tokens)
+        return True
+    return False
 
 
 def _ends_section(line: str) -> bool:
@@ -33,7 +32,7 @@ def _ends_section(line: str) -> bool:
 
 
 def complete_bars(tokens: Sequence[str]) -> tuple[int, int]:
-    """(complete, all) bars. Complete is a bar that lasts as long as the metre says.
+    """(complete, all) bars. A bar is complete when it is as long as the metre.
 
     At the edges of a section (a repeat, a double bar line, an ending, the tune's own edges) a shorter bar is complete
     too if the one on the other side of the line, or the other end of its section, makes it up: a pickup and what it
@@ -99,16 +98,16 @@ def longest_shared_runs(melodies: Sequence[np.ndarray], training: Sequence[np.nd
     if not melodies:
         return []
     text, _ = _joined(training, 1_000)
-    asked, owner = _joined(melodies, 1_000_000_000)
+    tested, owner = _joined(melodies, 1_000_000_000)
     best = [1] * len(melodies)
-    there, here = np.zeros(len(text), np.uint64), np.zeros(len(asked), np.uint64)
-    places = np.arange(len(asked))
+    there, here = np.zeros(len(text), np.uint64), np.zeros(len(tested), np.uint64)
+    places = np.arange(len(tested))
     with np.errstate(over="ignore"):
-        for length in range(1, len(asked) + 1):
+        for length in range(1, len(tested) + 1):
             # The fingerprint of a run: its numbers as the digits of one number, modulo 2⁶⁴.
             there = there[: len(text) - length + 1] * _BASE + text[length - 1 :]
-            places = places[places + length <= len(asked)]
-            here[places] = here[places] * _BASE + asked[places + length - 1]
+            places = places[places + length <= len(tested)]
+            here[places] = here[places] * _BASE + tested[places + length - 1]
             places = places[np.isin(here[places], there)]
             if not len(places):
                 break

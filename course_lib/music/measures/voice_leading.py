@@ -47,22 +47,20 @@ class NoParallels:
         if not step:
             may[:, hold] = False  # nothing to hold yet
             return may
-        if not voice:
+        above = made[:, step, :voice]
+        moves = above != self.holds[:voice]
+        if not moves.any():  # so it is most often, and always for the first voice
             return may
         before = self._sounding(made, step - 1, voice + 1)
-        pitch = self.lowest[voice] + np.arange(hold)
-        for above in range(voice):
-            interval = abs(before[:, above] - before[:, voice]) % 12
-            symbol = made[:, step, above]
-            # Most often the voice above stays, or the two are no fifth or octave apart.
-            risk = ((interval == 0) | (interval == 7)) & (symbol != self.holds[above])
+        own, pitch = before[:, voice], self.lowest[voice] + np.arange(hold)
+        way = np.sign(pitch - own[:, None])
+        for other in range(voice):
+            interval = abs(before[:, other] - own) % 12
+            risk = moves[:, other] & ((interval == 0) | (interval == 7))
             if risk.any():
-                now = self.lowest[above] + symbol
-                way = np.sign(now - before[:, above])[:, None]
-                same = (abs(now[:, None] - pitch) % 12 == interval[:, None]) & (
-                    np.sign(pitch - before[:, [voice]]) == way
-                )
-                may[:, :hold] &= ~(same & risk[:, None] & (way != 0))
+                now = self.lowest[other] + above[:, other]
+                same_way = (way == np.sign(now - before[:, other])[:, None]) & (way != 0)
+                may[:, :hold] &= ~(risk[:, None] & same_way & (abs(now[:, None] - pitch) % 12 == interval[:, None]))
         return may
 
     def _sounding(self, made: np.ndarray, step: int, voices: int) -> np.ndarray:

@@ -3,7 +3,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from course_lib.music.baselines.hmm import HiddenMarkov
+from course_lib.music.baselines.harmony import HiddenMarkov
 
 
 def example() -> tuple[list[np.ndarray], list[np.ndarray]]:

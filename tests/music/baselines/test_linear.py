@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from course_lib.music.baselines.linear import PrincipalComponents
+from course_lib.music.baselines.harmony import PrincipalComponents
 
 
 def test_principal_components_are_those_of_the_singular_value_decomposition() -> None:

@@ -77,7 +77,7 @@ def test_a_longer_memory_helps_where_there_is_something_to_remember() -> None:
     assert long < 1.5 < short
 
 
-def test_perplexity_of_a_fair_die() -> None:
+def test_perplexity_of_a_fair_draw() -> None:
     assert perplexity([np.full(7, np.log(6)), np.full(3, np.log(6))]) == pytest.approx(6)
 
 

@@ -102,7 +102,7 @@ def test_it_sees_the_melody_alone_in_a_common_key() -> None:
         assert np.array_equal(bars.inputs, half_bars(other).inputs)
 
 
-def test_chords_to_be_heard() -> None:
+def test_chords_to_be_played() -> None:
     melody = block((72, 64, 55, 48), (71, 62, 59, 55)).select(0)
     made = chord_piece(melody, np.array([0, 7]), 8)
     assert triads(made, 8).tolist() == [0, 7]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from course_lib.music.errors import MusicError, WrongMetre, WrongVoices
-from course_lib.music.measures.interpolation import Smoothness, interpolation_smoothness, mean_smoothness
+from course_lib.music.measures.metrics import Smoothness, interpolation_smoothness, mean_smoothness
 from course_lib.music.piece import REST, Piece
 
 
@@ -25,7 +25,7 @@ def test_a_detour_counts_what_changes_twice_or_in_vain() -> None:
     assert interpolation_smoothness([A, piece(64, 64, 64, 64), B]) == Smoothness(1, 2, 0.5, 0)
 
 
-def test_the_shorter_piece_is_filled_up_with_silence() -> None:
+def test_the_shorter_piece_is_padded_with_silence() -> None:
     short = piece(60, 60)
     assert interpolation_smoothness([A, short]) == Smoothness(0.5, 1, 1, 0)
     assert interpolation_smoothness([short, piece(60, 60, REST, REST)]).whole == 0
