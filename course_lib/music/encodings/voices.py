@@ -43,8 +43,7 @@ def check_ranges(piece: Piece, ranges: Sequence[tuple[int, int]], rests: bool = 
     if silent.any() and not rests:
         step, voice = np.argwhere(silent)[0]
         raise MusicError(
-            f"voice {voice} rests at step {step}; this encoding has no symbol for it. Take one with rests "
-            "(rest=True), or leave the piece out."
+            f"voice {voice} rests at step {step}; this encoding has no rest. Use rest=True, or leave the piece out."
         )
 
 
