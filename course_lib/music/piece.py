@@ -247,30 +247,20 @@ class Piece:
         it begins at the step, or since the step before and still sounds. Raises WrongMetre where neither grid divides
         the other, or a bar or the pickup is no whole number of the new steps. Notebook: 10.
         """
-        finer, odd = divmod(steps_per_quarter, self.steps_per_quarter)
-        if finer and not odd:
-            pitch, fermata = np.repeat(self.pitch, finer, axis=0), np.repeat(self.fermata, finer)
-            onset = np.zeros(pitch.shape, bool)
-            onset[::finer] = self.onset
-            pickup = self.pickup * finer
-        else:
-            wide, odd = divmod(self.steps_per_quarter, max(steps_per_quarter, 1))
-            if odd or self.pickup % wide or self.bar_steps % wide:
-                raise WrongMetre(
-                    f"{self.title or 'this piece'!r}: {self.steps_per_quarter} steps a quarter, {self.bar_steps} a bar "
-                    f"and {self.pickup} in the pickup do not fit a grid of {steps_per_quarter} steps a quarter. Take a "
-                    "piece whose bars and pickup are whole steps of that grid, or another grid."
-                )
-            before = np.pad(self.onset, ((wide - 1, -len(self) % wide), (0, 0)))
-            onset = np.stack([before[i : i + len(self) : wide] for i in range(wide)]).any(axis=0)
-            pitch = self.pitch[::wide]
-            onset[1:] |= pitch[1:] != pitch[:-1]
-            onset &= pitch != REST
-            fermata = np.add.reduceat(self.fermata, np.arange(0, len(self), wide)) > 0
-            pickup = self.pickup // wide
-        return replace(
-            self, pitch=pitch, onset=onset, fermata=fermata, steps_per_quarter=steps_per_quarter, pickup=pickup
-        )
+        old, new = self.steps_per_quarter, steps_per_quarter
+        if new < 1 or (old % new and new % old) or self.pickup * new % old or self.bar_steps * new % old:
+            raise WrongMetre(
+                f"{self.title or 'this piece'!r}: {old} steps a quarter, {self.bar_steps} a bar and {self.pickup} in "
+                f"the pickup do not fit a grid of {new} steps a quarter. Take a grid of which they are whole steps."
+            )
+        at = np.arange(-(-len(self) * new // old)) * old // new  # the old step at which each new one begins
+        so_far = np.cumsum(np.vstack([np.zeros_like(self.onset[:1]), self.onset]), axis=0)
+        pitch, onset = self.pitch[at], np.diff(so_far[at + 1], axis=0, prepend=so_far[:1]) > 0
+        onset[1:] |= pitch[1:] != pitch[:-1]
+        onset &= pitch != REST
+        fermata = np.add.reduceat(self.fermata, at) > 0
+        pickup = self.pickup * new // old
+        return replace(self, pitch=pitch, onset=onset, fermata=fermata, steps_per_quarter=new, pickup=pickup)
 
     def transpose(self, semitones: int) -> Piece:
         """Every note moved by ``semitones``; the key moves along. Raises PitchOutOfRange."""
@@ -294,8 +284,5 @@ class Piece:
             )
         chosen = list(voices)
         return replace(
-            self,
-            pitch=self.pitch[:, chosen],
-            onset=self.onset[:, chosen],
-            voices=tuple(self.voices[v] for v in chosen),
+            self, pitch=self.pitch[:, chosen], onset=self.onset[:, chosen], voices=tuple(self.voices[v] for v in chosen)
         )

@@ -150,6 +150,8 @@ def test_a_note_that_began_between_two_eighths_starts_at_the_next_one() -> None:
 def test_what_does_not_fit_a_grid_of_eighths_is_refused() -> None:
     pitch, onset = np.full((9, 1), 60), np.zeros((9, 1), bool)
     assert len(Piece(pitch[:3], onset[:3]).regrid(2)) == 2  # an odd length loses no step
+    with pytest.raises(WrongMetre, match="a grid of 0 steps"):
+        Piece(pitch, onset).regrid(0)
     for facts in ({"steps_per_quarter": 3}, {"pickup": 1}, {"time_signature": (7, 16)}):
         with pytest.raises(WrongMetre, match="do not fit a grid of 2 steps"):
             Piece(pitch, onset, **facts).regrid(2)

@@ -75,7 +75,6 @@ def with_transposition(roll: np.ndarray, semitones: int | np.random.Generator = 
 
 
 TRIADS = {"": (0, 4, 7), "m": (0, 3, 7), "dim": (0, 3, 6), "aug": (0, 4, 8)}
-
 SEVENTHS = {"7": (0, 4, 7, 10), "maj7": (0, 4, 7, 11), "m7": (0, 3, 7, 10), "m7b5": (0, 3, 6, 10), "dim7": (0, 3, 6, 9)}
 """Semitones above the root, by what is written after the root's name."""
 
@@ -116,8 +115,6 @@ _NAMED: dict[int, tuple[str, int]] = {}
 for _suffix, _shape in (TRIADS | SEVENTHS).items():
     for _root in range(12):
         _NAMED.setdefault(_number(_root, _shape), (PITCH_CLASSES[_root] + _suffix, _root))
-
-
 _OF_TRIADS = {_number(root, shape) for shape in TRIADS.values() for root in range(12)}
 
 

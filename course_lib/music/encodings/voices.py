@@ -43,8 +43,7 @@ def check_ranges(piece: Piece, ranges: Sequence[tuple[int, int]], rests: bool = 
     if silent.any() and not rests:
         step, voice = np.argwhere(silent)[0]
         raise MusicError(
-            f"voice {voice} rests at step {step}; this encoding has no symbol for it. Take one with rests "
-            "(rest=True), or leave the piece out."
+            f"voice {voice} rests at step {step}; this encoding has no rest. Use rest=True, or leave the piece out."
         )
 
 
@@ -54,6 +53,14 @@ def held_symbols(symbols: np.ndarray, hold: np.ndarray | int, axis: int = -2) ->
     hold = np.asarray(hold)[..., None]
     last = np.maximum.accumulate(np.where(symbols != hold, np.arange(symbols.shape[-1]), 0), axis=-1)
     return np.moveaxis(np.take_along_axis(symbols, last, axis=-1), -1, axis)
+
+
+def likeliest_by_note(scores: np.ndarray, begins: np.ndarray) -> np.ndarray:
+    """int (time_steps,): for each note, the column of scores (time_steps, n) with the greatest sum over its length.
+
+    begins: bool (time_steps,), True at step 0 and where a note begins.
+    """
+    return np.add.reduceat(scores, np.flatnonzero(begins)).argmax(1)[np.cumsum(begins) - 1]
 
 
 def _like(pitch: np.ndarray, onset: np.ndarray, like: Piece | None) -> Piece:
@@ -347,8 +354,7 @@ class VoiceRoll:
         pitch = np.empty(onset.shape, int)
         for voice, ((low, _), part) in enumerate(zip(self.ranges, parts, strict=True)):
             begins = onset[:, voice] | (np.arange(len(v)) % 2 == 0)
-            votes = np.add.reduceat(part, np.flatnonzero(begins), axis=0)
-            pitch[:, voice] = low + votes.argmax(1)[np.cumsum(begins) - 1]
+            pitch[:, voice] = low + likeliest_by_note(part, begins)
         onset[1:] |= pitch[1:] != pitch[:-1]
         given = {} if like is None else {n: getattr(like, n) for n in ("key", "time_signature", "tempo")}
         return Piece(pitch, onset, steps_per_quarter=2, **{**given, **facts})

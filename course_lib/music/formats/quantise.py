@@ -57,6 +57,16 @@ class Raw:
     facts: str | None = None
     remarks: list[str] = field(default_factory=list)
 
+    def keep_metre(self, metre: tuple[int, int], later: Sequence[tuple[int, int]]) -> None:
+        """Keeps one time signature throughout, with a remark where others follow it."""
+        self.time_signature = metre
+        changes = [other for other in later if other != metre]
+        if changes:
+            self.remarks.append(
+                f"the time signature changes {len(changes)} times (first to {changes[0][0]}/{changes[0][1]}); "
+                f"{metre[0]}/{metre[1]} is kept throughout"
+            )
+
 
 def runs(flags: np.ndarray) -> list[list[int]]:
     """``[start, length]`` of every run of True in a bool (time_steps,) array."""
