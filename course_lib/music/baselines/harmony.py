@@ -189,7 +189,7 @@ class BassTable(BackoffTable):
     def log_p(self, pairs: Pairs) -> np.ndarray:
         """float (phrases, steps, symbols): log p of every number, given the *true* bass before."""
         contexts = bass_contexts(pairs.source, pairs.target)[..., self.columns]
-        flat = self.probabilities(contexts.reshape(-1, len(self.columns)))
+        flat = self.probabilities(contexts.reshape(pairs.target.size, len(self.columns)))
         return np.log(flat).reshape(*pairs.target.shape, -1)
 
     def write(self, source: np.ndarray) -> np.ndarray:
