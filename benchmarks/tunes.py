@@ -9,7 +9,7 @@ from statistics import median
 import numpy as np
 
 from benchmarks._measure import Row, in_turn, own_process, ratios, seconds
-from course_lib.music.datasets import celtic_tunes
+from course_lib.music.datasets import celtic_vocabulary
 
 QUICK = {"repeats": 3, "tokens": 10}
 UNITS = 384  # of the two layers of lesson 05
@@ -62,7 +62,7 @@ def run(repeats: int = 10, tokens: int = 21, tunes: int = 5) -> Iterator[Row]:
     """repeats: turns. tokens: how many model.predict writes in each. tunes: how many the generator writes in each."""
     last, whole, loops = f"model.predict on the last {CONTEXT}", "model.predict on the tune so far", "Generator"
     with own_process() as call:
-        call(prepare, len(celtic_tunes().vocabulary))
+        call(prepare, len(celtic_vocabulary()))
         peers = {
             last: lambda: call(calls, tokens, CONTEXT),
             whole: lambda: call(calls, tokens),

@@ -20,25 +20,12 @@ LIBRARY = ROOT / "course_lib"
 MODULES = sorted(LIBRARY.rglob("*.py"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 NETWORKS = ("keras", "tensorflow", "jax", "torch")
+OTHER_WING = ("course_lib.music", "course_lib.show", "course_lib.exhibits", "music21", "matplotlib", "tensorflow")
 WINGS = {  # exhibits alone may import both
     "music": (*NETWORKS, "course_lib.architectures", "course_lib.training", "course_lib.exhibits", "course_lib.show"),
     "show": (*NETWORKS, "course_lib.architectures", "course_lib.training", "course_lib.exhibits"),
-    "architectures": (
-        "course_lib.music",
-        "course_lib.show",
-        "course_lib.exhibits",
-        "music21",
-        "matplotlib",
-        "tensorflow",
-    ),
-    "training.py": (
-        "course_lib.music",
-        "course_lib.show",
-        "course_lib.exhibits",
-        "music21",
-        "matplotlib",
-        "tensorflow",
-    ),
+    "architectures": OTHER_WING,
+    "training.py": OTHER_WING,
 }
 MUSIC = (
     "alto|bach|bar line|bass|chorale|chord|crotchet|fermata|harmon(?:y|ies)|melod(?:y|ies|ic)|music|musical|note|"
@@ -46,7 +33,7 @@ MUSIC = (
 )
 """What architectures do not speak of. ``hold`` belongs here too, as a symbol: see below."""
 DIALECT = (
-    r"dic?e(?! roll)|thrown?|throws|told|deaf|forgetful|scribe|strokes?|struck|silenced|"
+    r"dic?e(?! roll)|thrown?|throws|told|deaf|forgetful|scribe|strokes?(?![-=\"])|struck|silenced|"
     r"hears?|heard|said|says|writers?|filled up|chances|imagined examples|lean"
 )
 """Words that are no term of the field, whole or as part of a name; DESIGN: the plain word is used instead."""

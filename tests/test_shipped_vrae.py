@@ -12,7 +12,7 @@ from course_lib.architectures.decoding import Writer
 from course_lib.architectures.losses import SequenceCrossEntropy
 from course_lib.architectures.recurrent import rnn_encoder, taught_decoder
 from course_lib.architectures.variational import ELBO, VAE
-from course_lib.music.datasets import celtic_tunes, tune_phrases
+from course_lib.music.datasets import celtic_tunes, celtic_vocabulary, tune_phrases
 from course_lib.music.measures.tunes import complete_bars, parses
 from course_lib.symbols import PAD
 from course_lib.training import load_pretrained
@@ -21,7 +21,7 @@ CODE, UNITS, LONGEST = 32, 160, 48
 
 
 def model_of(name: str) -> VAE:
-    symbols = len(celtic_tunes().vocabulary)
+    symbols = len(celtic_vocabulary())
     encoder = rnn_encoder(None, symbols, 2 * CODE, [layers.GRUCell(UNITS)])
     model = VAE(encoder, taught_decoder(CODE, symbols, layers.GRUCell(UNITS), 0.3, 0.1), steps=1, anneal=1)
     load_pretrained(model, name)
@@ -33,7 +33,7 @@ def model_of(name: str) -> VAE:
 def test_phrases() -> np.ndarray:
     data = celtic_tunes()
     some = list(dict.fromkeys(p.tokens for tune in data.test for p in tune_phrases(tune, longest=LONGEST)))[::4]
-    return padded([data.vocabulary.encode(tokens) for tokens in some], LONGEST + 2)[:, 1:]
+    return padded([celtic_vocabulary().encode(tokens) for tokens in some], LONGEST + 2)[:, 1:]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_the_collapsed_model_ignores_its_code(test_phrases: np.ndarray) -> None:
 
 def test_random_points_are_phrases(vrae: VAE) -> None:
     z = np.random.default_rng(0).normal(size=(60, CODE))
-    words = celtic_tunes().vocabulary
+    words = celtic_vocabulary()
     some = [words.decode(row) for row in Writer(vrae.decoder).write(z, longest=LONGEST + 1)]
     fine = [tokens for tokens in some if parses(tokens)]
     assert len(fine) > 0.7 * len(some)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from course_lib import training
+from course_lib.architectures import Autoencoder
 
 
 @pytest.fixture(autouse=True)
@@ -72,15 +73,56 @@ def test_full_writes_weights_with_their_record_and_quick_loads_them(monkeypatch:
     assert all(np.array_equal(a, b) for a, b in zip(made.get_weights(), other.get_weights(), strict=True))
 
 
-def test_missing_or_foreign_weights_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(FileNotFoundError, match="COURSE_PROFILE=full"):
-        training.load_pretrained(model(), "nothing")
+def test_missing_or_foreign_weights_name_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for missing in (lambda: training.load_pretrained(model(), "nothing"), lambda: training.load("nothing")):
+        with pytest.raises(FileNotFoundError, match="COURSE_PROFILE=full"):
+            missing()
     training.save_pretrained(model(), "tiny", {})
     with pytest.raises(ValueError, match="If you changed the architecture"):
         training.load_pretrained(model(units=9), "tiny")
 
 
-def test_a_diverging_training_says_so() -> None:
+def test_a_shipped_model_is_loaded_with_its_weights() -> None:
+    """Its parts, too; how it was compiled does not matter, even where it cannot be written down."""
+    parts = [keras.Sequential([keras.Input((n,)), keras.layers.Dense(m)]) for n, m in ((4, 2), (2, 4))]
+    made = Autoencoder(*parts)
+
+    def rate(y_true: object, y_pred: object) -> object:
+        return made.optimizer.learning_rate
+
+    made.compile(keras.optimizers.Adam(), "mse", metrics=[rate])
+    training.save_pretrained(made, "tiny", {"seed": 3})
+    again, x = training.load("tiny"), data()[0]
+    assert type(again) is Autoencoder and again.encoder.layers[0].units == 2
+    assert np.allclose(made(x), again(x), atol=1e-2)  # weights are shipped in half precision
+    record = training.shipped_record("tiny")
+    assert record["seed"] == 3 and "compile_config" not in json.dumps(record)
+
+
+IN_A_NOTEBOOK = """
+import sys
+from pathlib import Path
+import keras
+from course_lib import training
+from course_lib.architectures import Autoencoder
+
+class Autoencoder(Autoencoder):  # defined anew, as in a lesson's cell, and not registered
+    pass
+
+training.PRETRAINED = Path({folder!r})
+parts = [keras.Sequential([keras.Input((n,)), keras.layers.Dense(m)]) for n, m in ((4, 2), (2, 4))]
+training.save_pretrained(Autoencoder(*parts), "tiny", {{}})
+assert training.shipped_record("tiny")["model"]["registered_name"] == "Autoencoder"  # not course>Autoencoder
+"""
+
+
+def test_a_model_whose_class_a_notebook_defines_is_loaded_as_the_librarys() -> None:
+    script = IN_A_NOTEBOOK.format(folder=str(training.PRETRAINED))
+    subprocess.run([sys.executable, "-c", script], check=True)
+    assert type(training.load("tiny")) is Autoencoder
+
+
+def test_a_diverging_training_is_named() -> None:
     x, y = data()
     with pytest.raises(FloatingPointError, match="Lower the learning rate"):
         training.fit(model(), x, y * np.float32(np.nan), epochs=2)
@@ -145,3 +187,46 @@ def test_an_interrupt_keeps_what_was_learnt(monkeypatch: pytest.MonkeyPatch, cap
     assert "Going on after epoch 3 of 6" in capsys.readouterr().out
     assert len(done.history["loss"]) == 6
     assert not list(training.CHECKPOINTS.glob("*"))
+
+
+def test_a_run_that_was_interrupted_ends_as_one_that_was_not(tmp_path: Path) -> None:
+    class Batches(keras.utils.PyDataset):
+        def __init__(self) -> None:
+            super().__init__()
+            self.random, self.shape = np.random.default_rng(0), (3, 8, 4)
+            self.on_epoch_end()
+
+        def __len__(self) -> int:
+            return 3
+
+        def on_epoch_end(self) -> None:
+            self.x = self.random.normal(size=self.shape).astype("float32")
+
+        def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+            return self.x[index], self.x[index, :, :1]
+
+    def weights(stop: int | None, path: Path) -> list[np.ndarray]:
+        class Interrupt(keras.callbacks.Callback):
+            def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+                if int(self.model.optimizer.iterations) == stop:
+                    raise KeyboardInterrupt
+
+        keras.utils.set_random_seed(0)
+        net = keras.Sequential([keras.layers.Dropout(0.2), keras.layers.Dense(1)])
+        net.build((None, 4))
+        net.compile("adam", "mse")
+        training.fit(net, Batches(), epochs=5, checkpoint=path, callbacks=[Interrupt()])
+        return net.get_weights()
+
+    whole = weights(None, tmp_path / "a.npz")
+    with pytest.raises(KeyboardInterrupt):
+        weights(8, tmp_path / "b.npz")
+    for mine, theirs in zip(weights(None, tmp_path / "b.npz"), whole, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_limit_of_time_ends_training_by_the_clock_that_is_given() -> None:
+    seconds = iter(range(10_000))
+    done = training.fit(model(), *data(), epochs=1000, limit=50, clock=lambda: next(seconds))
+    assert 0 < len(done.history["loss"]) < 60

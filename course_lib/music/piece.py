@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
+from course_lib.music.errors import MusicError, PitchOutOfRange, WrongMetre, WrongVoices
+from course_lib.music.keys import key_name, pitch_class
+
 REST = -1
 """The value in ``Piece.pitch`` where a voice is silent. A rest is not a pitch."""
 
-
 SATB = ("Soprano", "Alto", "Tenor", "Bass")
-
-
-PITCH_CLASSES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
-
-
-MODES = ("major", "minor", "dorian", "phrygian", "lydian", "mixolydian", "locrian")
-
-
-_KEY = re.compile(rf"([A-G])(#|b)? ({'|'.join(MODES)})")
-
-
-_NOTE_NAME = re.compile(r"([A-Ga-g])([#b]?)(-?\d+)")
-
-
-_STEP_OF_LETTER = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-
-
-class MusicError(ValueError):
-    """Something about the music is not as asked. The message names value, range and remedy."""
-
-
-class PitchOutOfRange(MusicError):
-    """A pitch lies outside MIDI 0..127 or outside what an encoding holds."""
-
-
-class WrongVoices(MusicError):
-    """The number of voices is not the one asked for."""
-
-
-class WrongMetre(MusicError):
-    """The time signature or the length does not fit what is asked for."""
 
 
 class Note(NamedTuple):
@@ -58,45 +28,6 @@ class Note(NamedTuple):
     start: int
     length: int
     held: bool = False
-
-
-def note_name(pitch: int) -> str:
-    """Name of a MIDI pitch, middle C = 60 = C4."""
-    return f"{PITCH_CLASSES[pitch % 12]}{pitch // 12 - 1}"
-
-
-def note_number(name: str) -> int:
-    """MIDI number of a name such as ``"C4"``, ``"F#3"`` or ``"Bb5"``; C4 = 60."""
-    match = _NOTE_NAME.fullmatch(name.strip())
-    if not match:
-        raise MusicError(
-            f"'{name}' is not a note name: write a letter A..G, an optional # or b, and the octave, as in F#4."
-        )
-    letter, accidental, octave = match.groups()
-    pitch = _STEP_OF_LETTER[letter.upper()] + {"#": 1, "b": -1, "": 0}[accidental] + 12 * (int(octave) + 1)
-    if not 0 <= pitch <= 127:
-        raise PitchOutOfRange(f"'{name}' is MIDI {pitch}, outside 0..127 (C-1..G9). Choose another octave.")
-    return pitch
-
-
-def pitch_class(key: str) -> int:
-    """Pitch class 0..11 of the tonic of a key such as ``"F# minor"``; C = 0."""
-    match = _KEY.fullmatch(key)
-    if not match:
-        raise MusicError(f"key '{key}': write tonic and mode, as in 'Bb major'; modes are {', '.join(MODES)}.")
-    return (_STEP_OF_LETTER[match[1]] + {"#": 1, "b": -1, None: 0}[match[2]]) % 12
-
-
-def key_name(tonic: int, mode: str) -> str:
-    """Name of a key from the pitch class of its tonic, spelled with the fewest sharps or flats."""
-    # Fifths away from C major of the key signature; the range -5..6 never needs more than six accidentals.
-    fifths_of_mode = dict(
-        zip(("lydian", "major", "mixolydian", "dorian", "minor", "phrygian", "locrian"), range(1, -6, -1), strict=True)
-    )
-    fifths = (7 * tonic + fifths_of_mode[mode] + 5) % 12 - 5
-    tonic_fifths = fifths - fifths_of_mode[mode]
-    letter = "FCGDAEB"[(tonic_fifths + 1) % 7]
-    return f"{letter}{'#' * ((tonic_fifths + 1) // 7)}{'b' * -((tonic_fifths + 1) // 7)} {mode}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,14 +83,14 @@ class Piece:
                 f"onset is {onset.dtype} {onset.shape}; it must be bool {pitch.shape}, the shape of pitch."
             )
         silent = onset & (pitch == REST)
-        unstruck = ~onset[1:] & (pitch[1:] != REST) & (pitch[1:] != pitch[:-1])
+        without_onset = ~onset[1:] & (pitch[1:] != REST) & (pitch[1:] != pitch[:-1])
         if silent.any():
             step, voice = np.argwhere(silent)[0]
             raise MusicError(
                 f"voice {voice} has an onset at step {step} but rests there. Clear the onset or set a pitch."
             )
-        if unstruck.any():
-            step, voice = np.argwhere(unstruck)[0] + (1, 0)
+        if without_onset.any():
+            step, voice = np.argwhere(without_onset)[0] + (1, 0)
             raise MusicError(
                 f"voice {voice} changes to pitch {pitch[step, voice]} at step {step} without an onset. Set onset there."
             )
@@ -258,11 +189,18 @@ class Piece:
             ]
         return found
 
+    def pitch_counts(self, modulo: int = 12) -> np.ndarray:
+        """int (time_steps, modulo): how many voices sound each pitch class; modulo 128, each MIDI pitch."""
+        counts = np.zeros((len(self), modulo), int)
+        step, voice = np.nonzero(self.pitch != REST)
+        np.add.at(counts, (step, self.pitch[step, voice] % modulo), 1)
+        return counts
+
     @classmethod
     def from_notes(cls, notes: Iterable[Note], steps: int, voices: int | Sequence[str], **facts: object) -> Piece:
         """The inverse of ``notes``: ``steps`` time steps, ``voices`` as names or as a number.
 
-        A later note cuts an earlier one of its voice short; a held note with nothing to go on from is struck.
+        A later note cuts an earlier one of its voice short; a held note with nothing to go on from starts anew.
         Other fields of Piece go into ``facts``.
         """
         count = voices if isinstance(voices, int) else len(voices)
@@ -296,24 +234,56 @@ class Piece:
             pickup=(self.pickup - start) % self.bar_steps,
         )
 
-    def struck(self) -> Piece:
-        """The same piece with notes that were held from before its beginning struck at step 0."""
+    def with_onsets_at_start(self) -> Piece:
+        """The same piece, in which what was held from before its beginning starts at step 0."""
         onset = self.onset.copy()
         onset[0] = self.pitch[0] != REST
         return replace(self, onset=onset)
+
+    def regrid(self, steps_per_quarter: int) -> Piece:
+        """The piece on another grid, a whole number of times finer or coarser.
+
+        On a coarser grid what sounds at each of its steps is kept and what lies between is lost; a note starts where
+        it begins at the step, or since the step before and still sounds. Raises WrongMetre where neither grid divides
+        the other, or a bar or the pickup is no whole number of the new steps. Notebook: 10.
+        """
+        finer, odd = divmod(steps_per_quarter, self.steps_per_quarter)
+        if finer and not odd:
+            pitch, fermata = np.repeat(self.pitch, finer, axis=0), np.repeat(self.fermata, finer)
+            onset = np.zeros(pitch.shape, bool)
+            onset[::finer] = self.onset
+            pickup = self.pickup * finer
+        else:
+            wide, odd = divmod(self.steps_per_quarter, max(steps_per_quarter, 1))
+            if odd or self.pickup % wide or self.bar_steps % wide:
+                raise WrongMetre(
+                    f"{self.title or 'this piece'!r}: {self.steps_per_quarter} steps a quarter, {self.bar_steps} a bar "
+                    f"and {self.pickup} in the pickup do not fit a grid of {steps_per_quarter} steps a quarter. Take a "
+                    "piece whose bars and pickup are whole steps of that grid, or another grid."
+                )
+            before = np.pad(self.onset, ((wide - 1, -len(self) % wide), (0, 0)))
+            onset = np.stack([before[i : i + len(self) : wide] for i in range(wide)]).any(axis=0)
+            pitch = self.pitch[::wide]
+            onset[1:] |= pitch[1:] != pitch[:-1]
+            onset &= pitch != REST
+            fermata = np.add.reduceat(self.fermata, np.arange(0, len(self), wide)) > 0
+            pickup = self.pickup // wide
+        return replace(
+            self, pitch=pitch, onset=onset, fermata=fermata, steps_per_quarter=steps_per_quarter, pickup=pickup
+        )
 
     def transpose(self, semitones: int) -> Piece:
         """Every note moved by ``semitones``; the key moves along. Raises PitchOutOfRange."""
         key = self.key
         if key is not None and semitones % 12:
             key = key_name((pitch_class(key) + semitones) % 12, key.split(" ")[1])
-        moved = np.where(self.pitch == REST, REST, self.pitch.astype(int) + semitones)
-        if ((moved < 0) & (self.pitch != REST)).any():
+        pitch = np.where(self.pitch == REST, REST, self.pitch.astype(int) + semitones)
+        if ((pitch < 0) & (self.pitch != REST)).any():
             low = int(self.pitch[self.pitch != REST].min())
             raise PitchOutOfRange(
                 f"transposing pitch {low} by {semitones} gives {low + semitones}; MIDI begins at 0. Transpose less."
             )
-        return replace(self, pitch=moved, key=key)
+        return replace(self, pitch=pitch, key=key)
 
     def select(self, *voices: int) -> Piece:
         """Only the voices with these indices, in this order."""
@@ -329,35 +299,3 @@ class Piece:
             onset=self.onset[:, chosen],
             voices=tuple(self.voices[v] for v in chosen),
         )
-
-
-GRID = 2
-"""Time steps in a quarter note."""
-
-
-def eighths(piece: Piece) -> Piece:
-    """The piece on a grid of eighth notes: what sounds at each eighth; what lies between is lost.
-
-    A pitch is struck where a note begins at the eighth, or since the eighth before and still sounds. Raises WrongMetre
-    where an eighth is no whole number of steps, or a bar or the pickup no whole number of eighths.
-    """
-    wide, rest = divmod(piece.steps_per_quarter, GRID)
-    if rest or piece.pickup % wide or piece.bar_steps % wide:
-        raise WrongMetre(
-            f"{piece.title or 'this piece'!r}: {piece.steps_per_quarter} steps a quarter, {piece.bar_steps} a bar and "
-            f"{piece.pickup} in the pickup do not fit a grid of eighths. Take a piece whose bars and pickup are whole "
-            "eighths, as in 4/4, 3/4 or 6/8, on a grid of 2, 4, 6, … steps a quarter."
-        )
-    before = np.pad(piece.onset, ((wide - 1, -len(piece) % wide), (0, 0)))
-    struck = np.stack([before[i : i + len(piece) : wide] for i in range(wide)]).any(axis=0)
-    pitch = piece.pitch[::wide]
-    struck[1:] |= pitch[1:] != pitch[:-1]
-    fermata = np.add.reduceat(piece.fermata, np.arange(0, len(piece), wide)) > 0
-    return replace(
-        piece,
-        pitch=pitch,
-        onset=struck & (pitch != REST),
-        fermata=fermata,
-        steps_per_quarter=GRID,
-        pickup=piece.pickup // wide,
-    )

@@ -1,4 +1,4 @@
-"""Each check passes its solution, refuses the stub, and tells a wrong answer what is wrong."""
+"""Each check passes its solution, refuses the stub, and explains a wrong answer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from course_lib.checks import lesson06
-from course_lib.checks.lesson06 import EVERY
+from course_lib.music.encodings import ALL_SETS
 from tests.checks.solved import solutions_of
 
 CHECKS = [getattr(lesson06, f"check_{number}") for number in range(1, 6)]
@@ -53,20 +53,20 @@ def without_b(v: np.ndarray, w: np.ndarray, b: np.ndarray, c: np.ndarray, rng: n
 
 
 def undivided(log_p: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-    return (np.exp(log_p) * ((EVERY == fixed) | (fixed < 0)).all(1)) @ EVERY
+    return (np.exp(log_p) * ((ALL_SETS == fixed) | (fixed < 0)).all(1)) @ ALL_SETS
 
 
 def second_case(log_p: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-    return np.exp(log_p) @ EVERY
+    return np.exp(log_p) @ ALL_SETS
 
 
 def only_what_sounds(log_p: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-    left = np.exp(log_p) * EVERY[:, fixed == 1].all(1)
-    return left @ EVERY / left.sum()
+    left = np.exp(log_p) * ALL_SETS[:, fixed == 1].all(1)
+    return left @ ALL_SETS / left.sum()
 
 
 @pytest.mark.parametrize(
-    ("check", "answer", "says"),
+    ("check", "answer", "hint"),
     [
         (1, (2640, 2**30), "has a bias besides"),
         (1, (7, 2**30), "Count W"),
@@ -83,7 +83,7 @@ def only_what_sounds(log_p: np.ndarray, fixed: np.ndarray) -> np.ndarray:
         (2, lambda v, w, b, c: v @ w @ v, "ValueError"),
         (3, lambda v, w, b, c, rng: sigmoid(sigmoid(v @ w + c) @ w.T + b), "probabilities. A frame"),
         (3, without_b, "from W h + b"),
-        (3, lambda v, w, b, c, rng: v[:, :2], "must be alike"),
+        (3, lambda v, w, b, c, rng: v[:, :2], "that of the frames"),
         (4, undivided, "Divide by that sum"),
         (4, second_case, "without regard"),
         (4, only_what_sounds, "must be 1 or 0"),
@@ -96,6 +96,6 @@ def only_what_sounds(log_p: np.ndarray, fixed: np.ndarray) -> np.ndarray:
         (5, lambda sets: sets, "expected (4096,)"),
     ],
 )
-def test_a_wrong_answer_is_told_what_is_wrong(check: int, answer: object, says: str) -> None:
+def test_a_wrong_answer_is_explained(check: int, answer: object, hint: str) -> None:
     feedback = CHECKS[check - 1](answer)
-    assert not feedback.passed and re.search(re.escape(says), feedback.message), feedback.message
+    assert not feedback.passed and re.search(re.escape(hint), feedback.message), feedback.message

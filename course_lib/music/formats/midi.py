@@ -5,69 +5,64 @@ from __future__ import annotations
 import io
 import re
 from collections import defaultdict, deque
+from collections.abc import Sequence
 
+from course_lib.music.errors import UnreadableFile
 from course_lib.music.formats.quantise import (
     MARK,
     Part,
     Raw,
     RawNote,
-    UnreadableFile,
     facts_text,
-    key_fifths,
-    key_of_signature,
 )
+from course_lib.music.keys import key_fifths, key_of_signature
 from course_lib.music.piece import Piece
 
 _DRUMS = 9
-
-
 _VELOCITY = 80
-
-
 _SLOWEST = 0xFFFFFF  # microseconds a quarter: MIDI has three bytes for it
-
-
 _LATEST = 1 << 40  # ticks: beyond any piece, and still exact as a float
-
-
 _CHANNELS = [c for c in range(16) if c != _DRUMS]
 
 
-def midi_bytes(piece: Piece) -> bytes:
+def midi_bytes(piece: Piece, programs: Sequence[int] | None = None, tail: float = 0.0) -> bytes:
     """The piece as a type 1 MIDI file: a track of facts, then one track a voice.
 
+    programs: a General MIDI instrument 0..127 for each voice. tail: seconds of silence at the end.
     Tempo, time signatures, key, title and voice names are native. Grid, held starts, fermatas and what else
-    MIDI cannot say stand in one text event at time 0, which only this library reads.
+    MIDI cannot hold stand in one text event at time 0, which only this library reads.
     """
     import mido
 
     ticks = max(1, 480 // piece.steps_per_quarter)  # a step; always a whole number, so that nothing is rounded
     file = mido.MidiFile(type=1, ticks_per_beat=ticks * piece.steps_per_quarter, charset="utf-8")
     first = file.add_track()
-    say = lambda kind, **values: first.append(mido.MetaMessage(kind, **values))  # noqa: E731
+    meta = lambda kind, **values: first.append(mido.MetaMessage(kind, **values))  # noqa: E731
     if piece.title:
-        say("track_name", name=_text(piece.title))
-    say("text", text=f"{MARK} {facts_text(piece)}")
-    say("set_tempo", tempo=_microseconds(piece.tempo))
+        meta("track_name", name=_text(piece.title))
+    meta("text", text=f"{MARK} {facts_text(piece)}")
+    meta("set_tempo", tempo=_microseconds(piece.tempo))
     if piece.key is not None:
-        say("key_signature", key=_mido_key(piece.key))
+        meta("key_signature", key=_mido_key(piece.key))
     beats, unit = piece.time_signature
     partial = _partial_bar(piece)
     if partial:
-        say("time_signature", numerator=partial[0], denominator=partial[1])
-    say("time_signature", numerator=beats, denominator=unit, time=ticks * piece.pickup if partial else 0)
+        meta("time_signature", numerator=partial[0], denominator=partial[1])
+    meta("time_signature", numerator=beats, denominator=unit, time=ticks * piece.pickup if partial else 0)
     begun = piece.pickup if partial else 0
-    say("end_of_track", time=ticks * max(0, len(piece) - begun))
+    silence = round(file.ticks_per_beat * tail * piece.tempo / 60)
+    meta("end_of_track", time=ticks * max(0, len(piece) - begun) + silence)
 
     notes = piece.notes()
     for voice, name in enumerate(piece.voices):
         track = file.add_track()
         track.append(mido.MetaMessage("track_name", name=_text(name)))
         channel = _CHANNELS[voice % len(_CHANNELS)]
+        own = [note for note in notes if note.voice == voice]
+        if programs is not None and own:
+            track.append(mido.Message("program_change", channel=channel, program=programs[voice]))
         now = 0
-        for note in notes:
-            if note.voice != voice:
-                continue
+        for note in own:
             on = mido.Message("note_on", channel=channel, note=note.pitch, velocity=_VELOCITY)
             off = mido.Message("note_off", channel=channel, note=note.pitch, velocity=0)
             track.append(on.copy(time=ticks * (note.start - now)))
@@ -92,8 +87,8 @@ def midi_raw(data: bytes) -> Raw:
         raise UnreadableFile("it holds numbers that no MIDI file has. Export the file anew.")
     try:
         file = mido.MidiFile(file=io.BytesIO(data[start:]), clip=True)
-    except Exception as error:  # whatever mido says of a damaged file
-        reason = "it ends too early" if isinstance(error, EOFError) else f"mido says: {error}"
+    except Exception as error:  # whatever mido raises for a damaged file
+        reason = "it ends too early" if isinstance(error, EOFError) else f"mido: {error}"
         raise UnreadableFile(f"as MIDI it is damaged ({reason}). Export or download the file anew.") from error
     quarter = file.ticks_per_beat
     if quarter < 1:
@@ -202,7 +197,7 @@ def _mido_key(key: str) -> str:
 
 
 def _partial_bar(piece: Piece) -> tuple[int, int] | None:
-    """The pickup as a time signature of its own, in the metre's unit where it fits; None where it cannot be said."""
+    """The pickup as a time signature of its own, in the metre's unit where it fits; None where there is none."""
     if not 0 < piece.pickup < len(piece):
         return None
     whole = 4 * piece.steps_per_quarter
