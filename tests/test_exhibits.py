@@ -48,8 +48,8 @@ def test_the_melody_stays(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["03_autoencoder", "03_stack", "04_linear", "04_vae"])
 def test_a_reconstruction_is_near_the_original(name: str) -> None:
-    right = [(made(name).pitch == four_bars(piece).pitch).mean() for piece in (chorale(), chorales().test[0])]
-    assert right[0] > 0.5 > right[1]
+    own, *others = [(made(name).pitch == four_bars(p).pitch).mean() for p in (chorale(), *chorales().test[:2])]
+    assert own > max(others) + 0.1
 
 
 @pytest.mark.parametrize("name", ["12_rnn_rbm", "12_notes"])

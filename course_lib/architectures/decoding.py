@@ -21,7 +21,7 @@ class Sampler(keras.Model):
     part: what has ``start`` and ``step``, see ``StepByStep``. It is read, not copied: after more training its new
         weights are used. jit: whether XLA compiles the loop, which pays for a few long sequences.
 
-    Notebook: 05.
+    Notebooks: 05, 10.
     """
 
     def __init__(self, part: StepByStep, jit: bool = False) -> None:

@@ -111,4 +111,4 @@ def check_5(harmony: Callable[[Piece], Piece]) -> str:
         chords = {frozenset((row % 12).tolist()) for row in lower}
         if len(chords) < 3:
             raise NotYet(where + f"{len(chords)} different chords in the lower voices; at least three were asked for.")
-    return f"{len(melodies)} melodies: in range, no parallels, the chords change. Now hear it: listen(…)."
+    return f"{len(melodies)} melodies: in range, no parallels, the chords change. Listen to it: listen(…)."

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
-from itertools import count
+from itertools import cycle
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
@@ -212,8 +212,7 @@ def tune_phrases(tune: Tune, lengths: Sequence[int] = (4, 2, 2), longest: int = 
     found = []
     for run in runs:
         start = 0
-        for i in count():
-            size = lengths[i % len(lengths)]
+        for size in cycle(lengths):
             if start + size > len(run):
                 break
             part = run[start : start + size]

@@ -41,7 +41,7 @@ def note_number(name: str) -> int:
     match = _NOTE_NAME.fullmatch(name.strip())
     if not match:
         raise MusicError(
-            f"'{name}' is not a note name: write a letter A..G, an optional # or b, and the octave, as in F#4."
+            f"'{name}' is not a note name: write a letter A..G, perhaps # or b, and the octave, as in F#4."
         )
     letter, sign, octave = match.groups()
     pitch = LETTERS[letter.upper()] + _SIGNS[sign] + 12 * (int(octave) + 1)
@@ -126,17 +126,12 @@ def estimate_key(piece: Piece) -> str:
     sounding = piece.pitch_counts().sum(axis=0).astype(float)
     if sounding.std() == 0:
         return "C major"
-    best = int((_STANDARD_PROFILES @ sounding).argmax())
-    return key_name(best % 12, "major" if best < 12 else "minor")
+    return _KEYS[int((_STANDARDISED @ sounding).argmax())]
 
 
-def _standardised(profile: tuple[float, ...]) -> np.ndarray:
-    """float (12, 12): the profile for each tonic, with mean 0 and length 1, so that a product is a correlation."""
-    centred = np.array(profile) - np.mean(profile)
-    return np.stack([np.roll(centred, tonic) for tonic in range(12)]) / np.linalg.norm(centred)
-
-
-_STANDARD_PROFILES = np.concatenate([_standardised(profile) for profile in _PROFILES.values()])
+_KEYS = [key_name(tonic, mode) for mode in _PROFILES for tonic in range(12)]
+# Each profile with mean 0 and length 1, so that a product is a correlation.
+_STANDARDISED = np.stack([(p - p.mean()) / np.linalg.norm(p - p.mean()) for p in map(key_profile, _KEYS)])
 
 
 def shift_to_c(piece: Piece) -> tuple[int, bool]:

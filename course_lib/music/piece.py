@@ -64,9 +64,7 @@ class Piece:
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 (frozen dataclass)
         pitch = np.array(self.pitch)
         if pitch.ndim != 2 or 0 in pitch.shape:
-            raise WrongVoices(
-                f"pitch has shape {pitch.shape}; a Piece needs (time_steps, voices) with at least one of each."
-            )
+            raise WrongVoices(f"pitch has shape {pitch.shape}; a Piece needs (time_steps, voices), one or more each.")
         if pitch.dtype.kind not in "iu":
             raise MusicError(f"pitch has type {pitch.dtype}; it must hold whole MIDI numbers.")
         bad = (pitch != REST) & ((pitch < 0) | (pitch > 127))
@@ -79,20 +77,16 @@ class Piece:
         pitch = pitch.astype(np.int16)
         onset = np.array(self.onset)
         if onset.shape != pitch.shape or onset.dtype != bool:
-            raise MusicError(
-                f"onset is {onset.dtype} {onset.shape}; it must be bool {pitch.shape}, the shape of pitch."
-            )
+            raise MusicError(f"onset is {onset.dtype} {onset.shape}; it must be bool {pitch.shape}, as pitch is.")
         silent = onset & (pitch == REST)
         without_onset = ~onset[1:] & (pitch[1:] != REST) & (pitch[1:] != pitch[:-1])
         if silent.any():
             step, voice = np.argwhere(silent)[0]
-            raise MusicError(
-                f"voice {voice} has an onset at step {step} but rests there. Clear the onset or set a pitch."
-            )
+            raise MusicError(f"voice {voice} has an onset at step {step} but rests there. Clear it or set a pitch.")
         if without_onset.any():
             step, voice = np.argwhere(without_onset)[0] + (1, 0)
             raise MusicError(
-                f"voice {voice} changes to pitch {pitch[step, voice]} at step {step} without an onset. Set onset there."
+                f"voice {voice} changes to pitch {pitch[step, voice]} at step {step} without an onset. Set one."
             )
         fermata = np.zeros(len(pitch), bool) if self.fermata is None else np.array(self.fermata, bool)
         if fermata.shape != (len(pitch),):
@@ -102,16 +96,12 @@ class Piece:
             put(name, array)
 
         if int(self.steps_per_quarter) != self.steps_per_quarter or not 1 <= self.steps_per_quarter <= 480:
-            raise MusicError(
-                f"steps_per_quarter is {self.steps_per_quarter}; use a whole number 1..480 (4 = sixteenths)."
-            )
+            raise MusicError(f"steps_per_quarter is {self.steps_per_quarter}; use 1..480, whole (4 = sixteenths).")
         put("steps_per_quarter", int(self.steps_per_quarter))
         beats, unit = (int(n) for n in self.time_signature)
         put("time_signature", (beats, unit))
         if not 1 <= beats <= 64 or unit not in (1, 2, 4, 8, 16, 32, 64):
-            raise WrongMetre(
-                f"time signature {beats}/{unit}: beats must be 1..64 and the unit a power of two up to 64."
-            )
+            raise WrongMetre(f"time signature {beats}/{unit}: beats must be 1..64 and the unit a power of 2 up to 64.")
         if beats * 4 * self.steps_per_quarter % unit:
             raise WrongMetre(
                 f"a bar of {beats}/{unit} is no whole number of steps at steps_per_quarter={self.steps_per_quarter}. "
@@ -184,9 +174,8 @@ class Piece:
             starts = np.flatnonzero(begins)
             stops = np.append(np.flatnonzero(ends), len(pitch))
             following = stops[np.searchsorted(stops, starts, side="right")]
-            found += [
-                Note(v, int(pitch[a]), int(a), int(b - a), not onset[a]) for a, b in zip(starts, following, strict=True)
-            ]
+            for start, stop in zip(starts.tolist(), following.tolist(), strict=True):
+                found.append(Note(v, int(pitch[start]), start, stop - start, not onset[start]))
         return found
 
     def pitch_counts(self, modulo: int = 12) -> np.ndarray:
@@ -247,30 +236,20 @@ class Piece:
         it begins at the step, or since the step before and still sounds. Raises WrongMetre where neither grid divides
         the other, or a bar or the pickup is no whole number of the new steps. Notebook: 10.
         """
-        finer, odd = divmod(steps_per_quarter, self.steps_per_quarter)
-        if finer and not odd:
-            pitch, fermata = np.repeat(self.pitch, finer, axis=0), np.repeat(self.fermata, finer)
-            onset = np.zeros(pitch.shape, bool)
-            onset[::finer] = self.onset
-            pickup = self.pickup * finer
-        else:
-            wide, odd = divmod(self.steps_per_quarter, max(steps_per_quarter, 1))
-            if odd or self.pickup % wide or self.bar_steps % wide:
-                raise WrongMetre(
-                    f"{self.title or 'this piece'!r}: {self.steps_per_quarter} steps a quarter, {self.bar_steps} a bar "
-                    f"and {self.pickup} in the pickup do not fit a grid of {steps_per_quarter} steps a quarter. Take a "
-                    "piece whose bars and pickup are whole steps of that grid, or another grid."
-                )
-            before = np.pad(self.onset, ((wide - 1, -len(self) % wide), (0, 0)))
-            onset = np.stack([before[i : i + len(self) : wide] for i in range(wide)]).any(axis=0)
-            pitch = self.pitch[::wide]
-            onset[1:] |= pitch[1:] != pitch[:-1]
-            onset &= pitch != REST
-            fermata = np.add.reduceat(self.fermata, np.arange(0, len(self), wide)) > 0
-            pickup = self.pickup // wide
-        return replace(
-            self, pitch=pitch, onset=onset, fermata=fermata, steps_per_quarter=steps_per_quarter, pickup=pickup
-        )
+        old, new = self.steps_per_quarter, steps_per_quarter
+        if new < 1 or (old % new and new % old) or self.pickup * new % old or self.bar_steps * new % old:
+            raise WrongMetre(
+                f"{self.title or 'this piece'!r}: {old} steps a quarter, {self.bar_steps} a bar and {self.pickup} in "
+                f"the pickup do not fit a grid of {new} steps a quarter. Take a grid of which they are whole steps."
+            )
+        at = np.arange(-(-len(self) * new // old)) * old // new  # the old step at which each new one begins
+        so_far = np.cumsum(np.vstack([np.zeros_like(self.onset[:1]), self.onset]), axis=0)
+        pitch, onset = self.pitch[at], np.diff(so_far[at + 1], axis=0, prepend=so_far[:1]) > 0
+        onset[1:] |= pitch[1:] != pitch[:-1]
+        onset &= pitch != REST
+        fermata = np.add.reduceat(self.fermata, at) > 0
+        pickup = self.pickup * new // old
+        return replace(self, pitch=pitch, onset=onset, fermata=fermata, steps_per_quarter=new, pickup=pickup)
 
     def transpose(self, semitones: int) -> Piece:
         """Every note moved by ``semitones``; the key moves along. Raises PitchOutOfRange."""
@@ -289,13 +268,8 @@ class Piece:
         """Only the voices with these indices, in this order."""
         wrong = [v for v in voices if not 0 <= v < len(self.voices)]
         if wrong or not voices:
-            raise WrongVoices(
-                f"voices {list(voices)} of a piece that has 0..{len(self.voices) - 1}. Name at least one."
-            )
+            raise WrongVoices(f"voices {list(voices)} of a piece with 0..{len(self.voices) - 1}. Name at least one.")
         chosen = list(voices)
         return replace(
-            self,
-            pitch=self.pitch[:, chosen],
-            onset=self.onset[:, chosen],
-            voices=tuple(self.voices[v] for v in chosen),
+            self, pitch=self.pitch[:, chosen], onset=self.onset[:, chosen], voices=tuple(self.voices[v] for v in chosen)
         )

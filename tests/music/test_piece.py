@@ -94,11 +94,11 @@ def test_seven_eight_is_music() -> None:
         (lambda: piece([[60], [-7]]), PitchOutOfRange, "pitch -7 in voice 0 at step 1"),
         (lambda: piece([[0]]).transpose(-1), PitchOutOfRange, "begins at 0"),
         (lambda: piece([[60]]).transpose(70), PitchOutOfRange, "pitch 130"),
-        (lambda: Piece(np.zeros((0, 4), int), np.zeros((0, 4), bool)), WrongVoices, "at least one"),
+        (lambda: Piece(np.zeros((0, 4), int), np.zeros((0, 4), bool)), WrongVoices, "one or more each"),
         (lambda: Piece(np.array([[60.5]]), np.array([[True]])), MusicError, "whole MIDI numbers"),
         (lambda: piece([[REST]], [[1]]), MusicError, "rests there"),
         (lambda: piece([[60], [62]], [[1], [0]]), MusicError, "without an onset"),
-        (lambda: piece([[60]], [[1, 1]]), MusicError, "shape of pitch"),
+        (lambda: piece([[60]], [[1, 1]]), MusicError, "as pitch is"),
         (lambda: piece([[60]], time_signature=(4, 5)), WrongMetre, "4/5"),
         (lambda: piece([[60]], time_signature=(1, 32)), WrongMetre, "finer grid"),
         (lambda: piece([[60]], pickup=16), WrongMetre, "0..15"),
@@ -150,6 +150,8 @@ def test_a_note_that_began_between_two_eighths_starts_at_the_next_one() -> None:
 def test_what_does_not_fit_a_grid_of_eighths_is_refused() -> None:
     pitch, onset = np.full((9, 1), 60), np.zeros((9, 1), bool)
     assert len(Piece(pitch[:3], onset[:3]).regrid(2)) == 2  # an odd length loses no step
+    with pytest.raises(WrongMetre, match="a grid of 0 steps"):
+        Piece(pitch, onset).regrid(0)
     for facts in ({"steps_per_quarter": 3}, {"pickup": 1}, {"time_signature": (7, 16)}):
         with pytest.raises(WrongMetre, match="do not fit a grid of 2 steps"):
             Piece(pitch, onset, **facts).regrid(2)

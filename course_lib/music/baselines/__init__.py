@@ -1,12 +1,6 @@
 """What has to be beaten: models that count, copy or project, without a network."""
 
-from course_lib.music.baselines.frames import (
-    ChordHistogram,
-    NoteNgram,
-    NoteUnigram,
-    conditional,
-    mean_nats,
-)
+from course_lib.music.baselines.frames import ChordHistogram, NoteNgram, NoteUnigram, conditional, mean_nats
 from course_lib.music.baselines.harmony import (
     CONTEXTS,
     BackoffTable,

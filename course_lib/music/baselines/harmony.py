@@ -68,10 +68,7 @@ def most_frequent(train: np.ndarray, sopranos: np.ndarray) -> np.ndarray:
 
 
 def soprano_table(
-    train: np.ndarray,
-    sopranos: np.ndarray,
-    context: Sequence[int] = (0,),
-    transpositions: Iterable[int] = (0,),
+    train: np.ndarray, sopranos: np.ndarray, context: Sequence[int] = (0,), transpositions: Iterable[int] = (0,)
 ) -> np.ndarray:
     """The most frequent pitch below the soprano's pitches at these distances, by a BackoffTable of each voice.
 
@@ -166,14 +163,11 @@ def bass_contexts(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     high, low = (2 * held_symbols(rows, HOLD, axis=1) + (rows == HOLD) for rows in (source, target))
     n, steps = target.shape
 
-    def later(rows: np.ndarray, by: int) -> np.ndarray:
-        return np.pad(rows, ((0, 0), (0, by)))[:, by : by + steps]
-
-    def before(rows: np.ndarray, by: int) -> np.ndarray:
-        return np.pad(rows, ((0, 0), (by, 0)))[:, :steps]
+    def at(rows: np.ndarray, distance: int) -> np.ndarray:
+        return np.pad(rows, ((0, 0), (2, 2)))[:, 2 + distance : 2 + distance + steps]
 
     beat = np.broadcast_to(np.arange(steps) % GRID, (n, steps))
-    columns = (later(high, 0), before(low, 1), beat, later(high, 1), before(low, 2), later(high, 2))
+    columns = (at(high, 0), at(low, -1), beat, at(high, 1), at(low, -2), at(high, 2))
     return np.stack(columns, axis=-1)
 
 
@@ -195,7 +189,7 @@ class BassTable(BackoffTable):
     def log_p(self, pairs: Pairs) -> np.ndarray:
         """float (phrases, steps, symbols): log p of every number, given the *true* bass before."""
         contexts = bass_contexts(pairs.source, pairs.target)[..., self.columns]
-        flat = self.probabilities(contexts.reshape(-1, len(self.columns)))
+        flat = self.probabilities(contexts.reshape(pairs.target.size, len(self.columns)))
         return np.log(flat).reshape(*pairs.target.shape, -1)
 
     def write(self, source: np.ndarray) -> np.ndarray:

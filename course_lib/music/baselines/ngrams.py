@@ -41,9 +41,7 @@ class KneserNey:
         for i, sequence in enumerate(sequences):
             s = np.asarray(sequence)
             if len(s) < 2 or s[0] != START or s[1:].min() < 2 or s.max() >= symbols:
-                raise MusicError(
-                    f"sequence {i} begins {s[:4].tolist()}; it must be START = {START}, then numbers 2..{symbols - 1}."
-                )
+                raise MusicError(f"sequence {i} begins {s[:4].tolist()}; give START, then 2..{symbols - 1}.")
         self.symbols, self.order = symbols, order
         text = np.concatenate([np.asarray(s, np.int64) for s in sequences])
         place = np.concatenate([np.arange(len(s)) for s in sequences])
@@ -126,11 +124,8 @@ class KneserNey:
         """float (len(sequence) − 1,): −log p of every symbol after START, given all before it."""
         s = np.asarray(sequence, np.int64)
         padded = np.concatenate([np.full(self.order - 1, -1), s])
-        contexts = (
-            np.lib.stride_tricks.sliding_window_view(padded[:-1], self.order - 1)[1:]
-            if self.order > 1
-            else (np.zeros((len(s) - 1, 0), np.int64))
-        )
+        before = [padded[t + 1 : t + self.order] for t in range(len(s) - 1)]
+        contexts = np.array(before, np.int64).reshape(len(s) - 1, self.order - 1)
         return -np.log(self._probabilities(contexts, s[1:]))
 
     def sample(self, seed: int, longest: int = 512, end: int = END) -> np.ndarray:

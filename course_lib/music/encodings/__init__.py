@@ -49,12 +49,5 @@ from course_lib.music.encodings.phrases import (
     on_beats,
     voice_pairs,
 )
-from course_lib.music.encodings.voices import (
-    MINIBACH_RANGES,
-    OneHot,
-    PianoRoll,
-    Tokens,
-    VoiceRoll,
-    transposed,
-)
+from course_lib.music.encodings.voices import MINIBACH_RANGES, OneHot, PianoRoll, Tokens, VoiceRoll, transposed
 from course_lib.music.encodings.windows import SlidingWindow

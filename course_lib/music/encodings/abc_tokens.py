@@ -30,6 +30,7 @@ from course_lib.music.formats.abc import (
     midi_pitch,
     note_length,
     tuplet_normal,
+    unit_length,
 )
 from course_lib.music.keys import LETTERS, MODES
 from course_lib.music.piece import Piece
@@ -215,10 +216,10 @@ def _tuplet(part: dict[str, str | None], metre: tuple[int, int]) -> str:
 
 
 def _unit(value: str) -> Fraction:
-    match = re.match(r"\s*(\d+)\s*/\s*(\d+)", value)
-    if not match:
+    unit = unit_length(value)
+    if unit is None:
         raise NotATune(f"the unit length 'L:{value}'; write it as in 'L:1/8'.")
-    return Fraction(int(match[1]), int(match[2]))
+    return unit
 
 
 def _fraction(text: str | None) -> Fraction:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from course_lib.music.encodings.voices import MINIBACH_RANGES
+from course_lib.music.encodings.voices import MINIBACH_RANGES, likeliest_by_note
 from course_lib.music.errors import WrongVoices
 from course_lib.music.keys import shift_to_c
 from course_lib.music.piece import REST, SATB, Piece
@@ -118,8 +118,6 @@ class SlidingWindow:
             log_p = likely - np.logaddexp.reduce(likely, axis=1, keepdims=True)
             starts = onsets[:, 1] > onsets[:, 0]
             starts[0] = True
-            note = np.cumsum(starts) - 1
-            summed = np.add.reduceat(log_p, np.flatnonzero(starts), axis=0)
-            pitch[:, voice] = summed.argmax(1)[note] + self.ranges[voice, 0] - shift
+            pitch[:, voice] = likeliest_by_note(log_p, starts) + self.ranges[voice, 0] - shift
             onset[:, voice] = starts
         return replace(melody, pitch=pitch, onset=onset, voices=SATB)

@@ -91,6 +91,12 @@ def note_length(text: str) -> Fraction:
     return Fraction(int(count or 1), int(divisor) if divisor else 2 ** len(slashes))
 
 
+def unit_length(value: str) -> Fraction | None:
+    """The unit of an L: field, ``1/8``, in whole notes; None where it is none."""
+    match = re.fullmatch(r"([1-9]\d{0,2})\s*(?:/\s*([1-9]\d{0,3}))?", value.split("%")[0].strip())
+    return Fraction(int(match[1]), int(match[2] or 1)) if match else None
+
+
 def default_unit(metre: tuple[int, int] | None) -> Fraction:
     """The ABC standard's length of a letter without a number, in whole notes: 1/16 below a metre of 3/4, else 1/8."""
     return Fraction(1, 16) if metre and Fraction(*metre) < Fraction(3, 4) else Fraction(1, 8)
@@ -126,7 +132,7 @@ class _Voice:
     shift: int = 0
     sounds: list[_Sound] = field(default_factory=list)
     before_bar: int = 0  # sounds before the first bar line
-    unit: float | None = None
+    unit: Fraction | None = None  # in whole notes; None: by the metre
     metre: tuple[int, int] | None = (4, 4)
     key: str | None = None
     accidentals: Accidentals = field(default_factory=Accidentals)
@@ -137,8 +143,7 @@ class _Voice:
 
     def quarters(self, text: str) -> float:
         """A length such as ``3/2`` or ``//`` in quarters."""
-        unit = 4 * float(default_unit(self.metre)) if self.unit is None else self.unit
-        return unit * float(note_length(text))
+        return float(4 * (self.unit or default_unit(self.metre)) * note_length(text))
 
     def sound(self, notes: list[tuple[str, bool]], length: float) -> None:
         """Adds a chord, note or rest. notes: text and whether a tie follows within the chord."""
@@ -182,9 +187,7 @@ class _Voice:
         if kind == "M":
             self.metre = metre_of(value)
         elif kind == "L":
-            over, _, under = value.partition("/")
-            if re.fullmatch(r"[1-9]\d{0,2}", over.strip()) and re.fullmatch(r"[1-9]\d{0,3}", under.strip() or "1"):
-                self.unit = 4 * int(over) / int(under or 1)
+            self.unit = unit_length(value) or self.unit
         elif kind == "K":
             self.key, self.accidentals.signature = key_and_signature(value)
             self.accidentals.in_bar = {}

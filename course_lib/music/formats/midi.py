@@ -8,13 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 
 from course_lib.music.errors import UnreadableFile
-from course_lib.music.formats.quantise import (
-    MARK,
-    Part,
-    Raw,
-    RawNote,
-    facts_text,
-)
+from course_lib.music.formats.quantise import MARK, Part, Raw, RawNote, facts_text
 from course_lib.music.keys import key_fifths, key_of_signature
 from course_lib.music.piece import Piece
 
@@ -92,9 +86,7 @@ def midi_raw(data: bytes) -> Raw:
         raise UnreadableFile(f"as MIDI it is damaged ({reason}). Export or download the file anew.") from error
     quarter = file.ticks_per_beat
     if quarter < 1:
-        raise UnreadableFile(
-            f"its division is {quarter}; only ticks per quarter (1..32767) are read. Export it with musical time."
-        )
+        raise UnreadableFile(f"its division is {quarter}; only ticks per quarter (1..32767) are read. Export it anew.")
     raw = Raw([], ordered=False)
     first: dict[str, object] = {}
     metres: list[tuple[int, int, int]] = []
@@ -112,7 +104,7 @@ def midi_raw(data: bytes) -> Raw:
                     open_notes[place].append(now)
                 elif open_notes[place]:
                     begun = open_notes[place].popleft()
-                    streams[message.channel].append(_raw_note(begun, now, message.note, quarter))
+                    streams[message.channel].append(RawNote(begun / quarter, now / quarter, message.note))
             elif kind == "track_name":
                 name = name or _decoded(message.name)
             elif kind == "time_signature":
@@ -122,7 +114,7 @@ def midi_raw(data: bytes) -> Raw:
             elif kind == "text" and message.text.startswith(f"{MARK} {{"):
                 raw.facts = raw.facts or message.text[len(MARK) + 1 :]
         for (channel, pitch), starts in open_notes.items():
-            streams[channel] += [_raw_note(begun, now, pitch, quarter) for begun in starts]
+            streams[channel] += [RawNote(begun / quarter, now / quarter, pitch) for begun in starts]
         drums = streams.pop(_DRUMS, None)
         if number == 0 and (file.type == 0 or not streams):
             raw.title, name = name, ""
@@ -139,13 +131,7 @@ def midi_raw(data: bytes) -> Raw:
             when, full_beats, full_unit = later[0]
             if beats * full_unit < full_beats * unit:
                 raw.pickup, beats, unit = when / quarter, full_beats, full_unit
-        raw.time_signature = (beats, unit)
-        changes = [metre for metre in later if metre[1:] != (beats, unit)]
-        if changes:
-            raw.remarks.append(
-                f"the time signature changes {len(changes)} times (first to {changes[0][1]}/{changes[0][2]}); "
-                f"{beats}/{unit} is kept throughout"
-            )
+        raw.keep_metre((beats, unit), [metre[1:] for metre in later])
     return raw
 
 
@@ -158,10 +144,6 @@ def midi_native(piece: Piece) -> dict[str, object]:
         "time_signature": piece.time_signature,
         "voices": tuple(_text(name) for name in piece.voices),
     }
-
-
-def _raw_note(start: int, end: int, pitch: int, quarter: int) -> RawNote:
-    return RawNote(start / quarter, end / quarter, pitch)
 
 
 def _decoded(text: str) -> str:

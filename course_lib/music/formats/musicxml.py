@@ -19,15 +19,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from course_lib.music.errors import NotMusic, TooLarge, UnreadableFile
-from course_lib.music.formats.quantise import (
-    MARK,
-    MAX_VOICES,
-    Part,
-    Raw,
-    RawNote,
-    facts_text,
-    runs,
-)
+from course_lib.music.formats.quantise import MARK, MAX_VOICES, Part, Raw, RawNote, facts_text, runs
 from course_lib.music.keys import LETTERS, key_fifths, key_of_signature, pitch_class, signature, spelled
 from course_lib.music.piece import REST, Piece
 
@@ -548,13 +540,6 @@ def _facts_of_measures(raw: Raw, scores: list[_Reader], spans: list[float]) -> N
         raw.key = key_of_signature(fifths, (mode or "").strip().lower())
     metres = next((score.metres for score in scores if score.metres), [])
     if metres:
-        raw.time_signature = metres[0]
-        changes = [metre for metre in metres if metre != metres[0]]
-        if changes:
-            beats, unit = metres[0]
-            raw.remarks.append(
-                f"the time signature changes {len(changes)} times (first to {changes[0][0]}/{changes[0][1]}); "
-                f"{beats}/{unit} is kept throughout"
-            )
+        raw.keep_metre(metres[0], metres[1:])
         if len(spans) > 1 and spans[0] < metres[0][0] * 4 / metres[0][1] - 1e-6:
             raw.pickup = spans[0]

@@ -56,6 +56,16 @@ class Raw:
     facts: str | None = None
     remarks: list[str] = field(default_factory=list)
 
+    def keep_metre(self, metre: tuple[int, int], later: Sequence[tuple[int, int]]) -> None:
+        """Keeps one time signature throughout, with a remark where others follow it."""
+        self.time_signature = metre
+        changes = [other for other in later if other != metre]
+        if changes:
+            self.remarks.append(
+                f"the time signature changes {len(changes)} times (first to {changes[0][0]}/{changes[0][1]}); "
+                f"{metre[0]}/{metre[1]} is kept throughout"
+            )
+
 
 def runs(flags: np.ndarray) -> list[list[int]]:
     """``[start, length]`` of every run of True in a bool (time_steps,) array."""
@@ -222,9 +232,7 @@ def _divide(notes: list[RawNote], grid: int) -> list[list[RawNote]]:
         voice = next((v for v, time in enumerate(free_from) if time <= note.start), len(free_from))
         free_from[voice : voice + 1] = [until]
         if len(free_from) > MAX_VOICES:
-            raise TooLarge(
-                f"more than {MAX_VOICES} notes sound at once; up to {MAX_VOICES} voices are read. Leave parts out."
-            )
+            raise TooLarge(f"more than {MAX_VOICES} notes sound at once; up to {MAX_VOICES} are read. Leave parts out.")
     count = len(free_from)
     free_from = [-math.inf] * count
     lines: list[list[RawNote]] = [[] for _ in range(count)]

@@ -23,14 +23,9 @@ SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10), "har
 """Pitch classes of each scale above its tonic."""
 
 
-def _begins(piece: Piece) -> np.ndarray:
-    """bool (time_steps, voices): where a note begins, or was held already when the piece began."""
-    return piece.with_onsets_at_start().onset
-
-
 def _pitch_class_counts(piece: Piece) -> np.ndarray:
     """int (12,): number of notes of each pitch class."""
-    return np.bincount(piece.pitch[_begins(piece)] % 12, minlength=12)
+    return np.bincount(piece.pitch[piece.with_onsets_at_start().onset] % 12, minlength=12)
 
 
 def pitch_class_entropy(piece: Piece) -> float:
@@ -83,7 +78,7 @@ def repetition(piece: Piece, n: int = 3) -> float:
     if n < 1:
         raise MusicError(f"n is {n}; an n-gram needs at least 1 note. Use 2..9.")
     repeated = possible = 0
-    for pitch, begins in zip(piece.pitch.T, _begins(piece).T, strict=True):
+    for pitch, begins in zip(piece.pitch.T, piece.with_onsets_at_start().onset.T, strict=True):
         notes = pitch[begins].tolist()
         first: dict[tuple[int, ...], int] = {}
         for i in range(len(notes) - n + 1):
@@ -152,11 +147,9 @@ class Parallel(NamedTuple):
 def parallels(piece: Piece, interval: int) -> list[Parallel]:
     """Where two voices move in parallel at ``interval``: 7 for perfect fifths, 0 for octaves and unisons.
 
-    An event at time step t, for each pair of voices: both sound at t − 1 and at t; both change their pitch at t,
-    in the same direction; and both before and after they lie ``interval`` semitones apart, octaves apart left
-    out (a twelfth is a fifth). So repeated notes, a voice that stays, contrary motion and a rest between make
-    no event, and neither do fifths on two beats with another chord between them. The step to a new phrase
-    after a fermata counts like any other, because generated pieces do not mark the ends of their phrases.
+    For each pair of voices, as ``parallel_motion`` defines it: so repeated notes, a voice that stays, contrary motion
+    and a rest between make no event, and neither do fifths on two beats with another chord between them. The step to a
+    new phrase after a fermata counts like any other, because generated pieces do not mark the ends of their phrases.
     In time order. Compare Fang et al. 2020, arXiv:2006.13329.
     """
     found = []
@@ -166,24 +159,16 @@ def parallels(piece: Piece, interval: int) -> list[Parallel]:
 
 
 def _parallels_per_bar(piece: Piece, interval: int) -> float:
-    if piece.pitch.shape[1] < 2:
-        return nan
-    return len(parallels(piece, interval)) * piece.bar_steps / len(piece)
+    return len(parallels(piece, interval)) * piece.bar_steps / len(piece) if len(piece.voices) > 1 else nan
 
 
 def parallel_fifths(piece: Piece) -> float:
-    """Parallel perfect fifths per bar, over all pairs of voices: 0 or more. NaN for a single voice.
-
-    ``parallels(piece, 7)`` gives the places, and defines what counts.
-    """
+    """Perfect fifths, of ``parallels(piece, 7)``, per bar, over all pairs of voices: 0 or more. NaN for one."""
     return _parallels_per_bar(piece, 7)
 
 
 def parallel_octaves(piece: Piece) -> float:
-    """Parallel octaves and unisons per bar, over all pairs of voices: 0 or more. NaN for a single voice.
-
-    ``parallels(piece, 0)`` gives the places, and defines what counts.
-    """
+    """Octaves and unisons, of ``parallels(piece, 0)``, per bar, over all pairs of voices: 0 or more. NaN for one."""
     return _parallels_per_bar(piece, 0)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from fractions import Fraction
 
 import numpy as np
@@ -19,13 +20,11 @@ SECTION_ENDS = ("||", "|]", ":|", "::")
 
 def parses(tokens: Sequence[str]) -> bool:
     """Whether the tokens are a tune by their grammar, and the ABC that they make is read as music."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", MusicWarning)
-            tokens_to_piece(tokens)
-    except MusicError:
-        return False
-    return True
+    with warnings.catch_warnings(), suppress(MusicError):
+        warnings.simplefilter("ignore", MusicWarning)
+        tokens_to_piece(tokens)
+        return True
+    return False
 
 
 def _ends_section(line: str) -> bool:
