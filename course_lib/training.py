@@ -133,8 +133,7 @@ def _optimizers(model: keras.Model) -> list[keras.Optimizer]:
 class _Progress(keras.callbacks.Callback):
     """Keeps the best weights, stops early, reports, and writes a checkpoint from which a later run goes on.
 
-    monitor: None keeps the last weights. The checkpoint holds the state at the end of an epoch, so that a run that was
-    interrupted goes on as if it had not been: weights, optimizers, random states.
+    monitor: None keeps the last weights.
     """
 
     def __init__(
@@ -147,11 +146,10 @@ class _Progress(keras.callbacks.Callback):
         patience: int,
         monitor: str | None,
         watch: Watch | None,
-        judge: Callable[[], float] | None,
     ) -> None:
         super().__init__()
         self.path, self.run, self.epochs, self.limit, self.clock = path, run, epochs, seconds, clock
-        self.patience, self.monitor, self.watch, self.judge = patience, monitor, watch, judge
+        self.patience, self.monitor, self.watch = patience, monitor, watch
         self.history: History = {}
         self.best_weights: list[np.ndarray] = []
         self.state: tuple | None = None
@@ -196,7 +194,7 @@ class _Progress(keras.callbacks.Callback):
     @property
     def exhausted(self) -> bool:
         """Whether ``patience`` epochs have passed without a better value."""
-        values = self.history.get(self.monitor, [])  # none, where the last weights are kept
+        values = self.history.get(self.monitor, [])
         return bool(values) and len(values) - 1 - int(np.argmin(values)) >= self.patience
 
     def on_train_begin(self, logs: dict | None = None) -> None:
@@ -208,15 +206,15 @@ class _Progress(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        values = {**(logs or {}), **({"judge": self.judge()} if self.judge else {})}
-        for key, value in values.items():
+        for key, value in (logs or {}).items():
             self.history.setdefault(key, []).append(float(value))
-        if self.monitor is not None and self.monitor not in values:
-            raise ValueError(f"no {self.monitor} among {', '.join(values)}: give monitor=, a judge=, or keep='last'.")
-        for key in [self.monitor] if self.monitor else values:
-            if not np.isfinite(values[key]):
+        if self.monitor and self.monitor not in self.history:
+            found = ", ".join(self.history)
+            raise ValueError(f"no {self.monitor} among {found}: give monitor= one of them, or keep='last'.")
+        for key in [self.monitor] if self.monitor else self.history:
+            if not np.isfinite(value := self.history[key][-1]):
                 raise FloatingPointError(
-                    f"{key} is {values[key]} after epoch {self.done}: training diverged. Lower the learning rate."
+                    f"{key} is {value} after epoch {self.done}: training diverged. Lower the learning rate."
                 )
         if self.monitor and self.history[self.monitor][-1] == min(self.history[self.monitor]):
             self.best_weights = self.model.get_weights()
@@ -265,7 +263,6 @@ def fit(
     patience: int | None = None,
     keep: str = "best",
     monitor: str | None = None,
-    judge: Callable[[], float] | None = None,
     quick_seconds: float = 5.0,
     watch: Watch | None = None,
     score: Callable[[], dict[str, float]] | None = None,
@@ -282,10 +279,9 @@ def fit(
     epochs, batch_size, validation_data: as in ``keras.Model.fit``.
     seed: seeds Python, NumPy and the backend.
     patience: epochs without a better ``monitor`` before training stops (default: never).
-    keep: "best": the weights of the epoch with the lowest ``monitor``; "last": those of the last epoch, for models
+    keep: "best": the weights of the epoch with the lowest ``monitor``; "last": those of the last epoch, for a model
         whose loss does not measure progress, such as a ``GAN``.
-    monitor: what to minimise; "judge" with a judge, else ``val_loss`` with validation data, else ``loss``.
-    judge: called after each epoch; how bad the model is now, such as the share of its examples that are recognised.
+    monitor: what to minimise; ``val_loss`` with validation data, else ``loss``.
     watch: called after each epoch with (history, epochs done, epochs planned, seconds left).
     score: called at the end of a full run; its numbers stand in the record beside the weights.
     limit: seconds of ``clock`` after which training ends.
@@ -293,18 +289,15 @@ def fit(
     callbacks: are called before this function looks at the logs, and may add what it is to monitor. Each finds
         ``seconds`` of training, ``limit``, epochs ``done`` and ``epochs`` planned in its attribute ``progress``.
 
-    A run that was interrupted goes on as if it had not been, bit for bit, from the end of its last epoch; a batch maker
-    has to be made anew for that.
-
-    Raises FloatingPointError when the loss is no longer finite, ValueError for another ``keep`` or a monitor that
-    there is not, and what ``load_pretrained`` raises.
+    Raises FloatingPointError when the loss is no longer finite, ValueError for another ``keep`` or a monitor that is
+    not there, and what ``load_pretrained`` raises.
     """
     keras.utils.set_random_seed(seed)
     shipped = name is not None and profile() == "quick"
     full = name is not None and not shipped
     if keep not in ("best", "last"):
         raise ValueError(f'keep is "{keep}"; choose "best" or "last".')
-    monitor = monitor or ("judge" if judge else "val_loss" if validation_data is not None else "loss")
+    monitor = monitor or ("val_loss" if validation_data is not None else "loss")
     shapes = [tuple(w.shape) for w in model.weights]
     settings = [name, seed, epochs, batch_size, shapes, keras.tree.map_structure(np.shape, (x, y))]
     optimizers = [keras.saving.serialize_keras_object(optimizer) for optimizer in _optimizers(model)]
@@ -320,9 +313,8 @@ def fit(
         patience or epochs,
         monitor if keep == "best" else None,
         watch,
-        judge,
     )
-    if model.optimizer is not None:
+    if model.optimizer is not None:  # several are built by the model's own compile
         model.optimizer.build(model.trainable_variables)
     progress.restore(model)
     for callback in callbacks:

@@ -105,6 +105,8 @@ def test_tables_count() -> None:
     alone = (2 + 2 * share) / 8, (1 + 2 * share) / 8  # six numbers counted, a pseudo-count of two
     assert p[0, c] == pytest.approx((2 + 2 * alone[0]) / 4, rel=1e-5)
     assert p[1, d] == pytest.approx((1 + 2 * alone[1]) / 4, rel=1e-5)
+    nothing = np.exp(BassTable(known, (), pseudo_count=2.0).log_p(known))  # no context at all
+    assert nothing[0, 0, [c, d]].tolist() == pytest.approx(alone, rel=1e-5)
 
 
 def test_an_unseen_context_is_answered_by_the_shorter_one() -> None:
