@@ -106,13 +106,13 @@ def check_4(critic: Callable) -> str:
     condition = np.arange(12_800) % 4
     real = np.where(np.random.default_rng(0).random(12_800) < 0.9, condition, (condition + 1) % 4)
     eye = np.eye(4, dtype=np.float32)
-    fit(gan, [eye[real], eye[condition]], epochs=2, batch_size=64, keep="last")
+    fit(gan, [eye[real], eye[condition]], epochs=3, batch_size=64, keep="last")
     asked = np.arange(400) % 4
     made = np.asarray(gan.sample(400, 1, [eye[asked]])).argmax(-1)
     follows = (made == asked).mean()
-    tried = f"A generator that learnt from it for 400 steps follows its condition in {follows:.0%} of the cases"
-    if follows < 0.8:
-        raise NotYet(f"{tried}; at least 80 % are wanted, chance gives 25 %. Can your logit be high for x = y alone?")
+    tried = f"A generator that learnt from it for 600 steps follows its condition in {follows:.0%} of the cases"
+    if follows < 0.75:
+        raise NotYet(f"{tried}; at least 75 % are wanted, chance gives 25 %. Can your logit be high for x = y alone?")
     return f"{tried}. With {model.count_params()} parameters."
 
 

@@ -157,7 +157,7 @@ def chord_tone_share(melody: np.ndarray, chord: np.ndarray) -> np.ndarray:
     return np.take_along_axis(members, melody[..., None] % 12, axis=-1).mean(axis=(1, 2))
 
 
-def bars_piece(melody: np.ndarray, chord: np.ndarray, title: str = "", tempo: float = 90.0) -> Piece:
+def bars_piece(melody: np.ndarray, chord: np.ndarray, title: str = "", tempo: float = 110.0) -> Piece:
     """Bars in a row over their chords, as a piece to play: the melody in the first voice, as ``chord_piece``.
 
     melody, chord: as in ``Bars``. Bars do not tell a repeated note from a long one: a note starts where the pitch
