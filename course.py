@@ -307,10 +307,19 @@ def run(arguments: argparse.Namespace, others: list[str]) -> NoReturn:
 
 
 def doctor(arguments: argparse.Namespace, others: list[str]) -> NoReturn:
-    """Says what works and what to do about the rest."""
-    if python_version([str(PYTHON)]) not in SUPPORTED or not read_stamp().get("done"):
+    """Shows what works and what to do about the rest."""
+    version, stamp = python_version([str(PYTHON)]), read_stamp()
+    if version not in SUPPORTED or not stamp.get("done"):
         raise Stop(f"TO DO  set-up: .venv is missing, broken or half made; {COMMAND} lab completes it")
-    hand_over(inside("-m", "course_lib.commands.doctor"))
+    facts = {
+        "root": str(ROOT),
+        "remake": f"delete the folder .venv, then {COMMAND} lab",
+        "complete": stamp["done"] == digest(version),
+        "gpu": stamp.get("gpu", False),
+        "needed": requirements(stamp.get("test", False), stamp.get("gpu", False)),
+        "tested": specifiers("constraints.txt"),
+    }
+    hand_over(inside("-m", "course_lib.commands.doctor", json.dumps(facts)))
 
 
 def notebooks() -> list[Path]:

@@ -12,45 +12,74 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import nbformat
-
-from benchmarks._measure import ROOT, Row
+from benchmarks._measure import Row, seconds
+from course_lib.music import chorales, windows
+from course_lib.show.audio import flac
+from course_lib.show.note_cache import NoteCache
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 QUICK = {"moves": 40}
-LESSON = ROOT / "notebooks" / "04_variational_autoencoder.ipynb"
+EXPLORER = """
+import numpy as np
+from course_lib.architectures import AutoregressiveSampler
+from course_lib.music import chorales, windows
+from course_lib.music.encodings import OneHot, transposed
+from course_lib.music.measures import NoParallels
+from course_lib.show.widgets import Explorer
+from course_lib.training import load
 
-KERNEL = ("decode", "roll", "synthesis", "encoding")  # what the kernel times itself, in this order
+model, encoding = load("04_hearing"), OneHot()
+codes = model.encoder.predict(transposed(windows(chorales().train), encoding)[0], verbose=0)[:, :32]
+write, rule = AutoregressiveSampler(model.decoder), NoParallels(encoding)
+noise = np.random.default_rng(0).gumbel(size=(64, encoding.width))
+Explorer(
+    lambda z: encoding.decode(write(z[None], 0.7, noise, rule)[0]),
+    codes,
+    [f"window {number}" for number in range(len(codes))],
+    [("first", codes[0]), ("last", codes[-1])],
+)
+"""
+"""The explorer of lesson 04, in a cell of its own."""
+
 PAUSE = 3  # seconds in which a person looks at it before the hand moves
 WATCH = """
 () => {
+    const root = document.querySelector(".explorer"), now = () => performance.now();
     window.moves = [];
-    document.querySelector(".explorer .pad").addEventListener("pointermove", (event) => {
+    window.questions = {};
+    root.querySelector(".pad").addEventListener("pointermove", (event) => {
         for (const move of event.getCoalescedEvents()) window.moves.push(move.timeStamp);
     }, { capture: true });
+    const at = (stage, note) => root.addEventListener(`explorer-${stage}`, ({ detail }) => {
+        if (stage === "asked" && window.moves.length) window.questions[detail] = { moved: window.moves.at(-1) };
+        if (detail in window.questions) note(window.questions[detail]);
+    });
+    at("asked", (question) => (question.asked = now()));
+    at("drawn", (question) => {
+        question.answered = now();
+        requestAnimationFrame(() => {  // drawn once the browser's next frame has ended
+            const { port1, port2 } = new MessageChannel();
+            port1.onmessage = () => (question.drawn = now());
+            port2.postMessage(0);
+        });
+    });
+    at("sounding", (question) => (question.sounding = now() + 1000 * (window.courseSound.outputLatency || 0)));
 }
 """
-
-
-def lesson() -> list[str]:
-    """Lesson 04 as two cells: all that comes before its explorer, without what it shows, and the explorer."""
-    code = [cell.source for cell in nbformat.read(LESSON, as_version=4).cells if cell.cell_type == "code"]
-    last = next(i for i, source in enumerate(code) if "explorer = Explorer(" in source)
-    return ["%%capture\n" + "\n\n".join(code[:last]), code[last]]
 
 
 def drag(page: Page, moves: int, rate: float) -> tuple[list[float], list[dict[str, float]]]:
     """Drags the pad's marker about, ``rate`` moves a second.
 
-    When each move happened, and the explorer's own notes of questions and answers, all in milliseconds of the
-    page's clock.
+    When each move happened, and for each question to the kernel when the newest move before it happened, when it was
+    asked, answered and drawn, and when its sound began; all in milliseconds of the page's clock.
     """
     box = page.locator(".explorer .pad").bounding_box()
     assert box
 
-    def place(t: float) -> tuple[float, float]:  # seconds → a smooth way about the pad, as a hand goes it
+    def place(t: float) -> tuple[float, float]:  # seconds → a smooth way about the pad, as a hand moves
         x, y = 0.5 + 0.4 * math.sin(1.1 * t), 0.5 + 0.4 * math.sin(1.7 * t)
         return box["x"] + x * box["width"], box["y"] + y * box["height"]
 
@@ -63,10 +92,10 @@ def drag(page: Page, moves: int, rate: float) -> tuple[list[float], list[dict[st
         page.mouse.move(*place(number / rate))
     page.mouse.up()
     page.wait_for_function(
-        "() => { const { timings } = document.querySelector('.explorer');"
-        " return timings.at(-1).drawn && timings.some((entry) => entry.heard && entry.moved >= window.moves.at(-1)); }"
+        "() => { const questions = Object.values(window.questions);"
+        " return questions.at(-1).drawn && questions.some((q) => q.sounding && q.moved >= window.moves.at(-1)); }"
     )
-    return page.evaluate("window.moves"), page.evaluate("document.querySelector('.explorer').timings")
+    return page.evaluate("window.moves"), page.evaluate("Object.values(window.questions)")
 
 
 def latencies(moves: list[float], answers: list[dict[str, float]], until: str) -> list[float]:
@@ -90,29 +119,31 @@ def run(moves: int = 200, rate: float = 60, browser: Browser | None = None) -> I
     with tempfile.TemporaryDirectory() as folder, jupyterlab(Path(folder)) as lab, running as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         page.set_default_timeout(MINUTE)
-        open_cells(page, lab, "moves", *lesson())
+        open_cells(page, lab, "moves", EXPLORER)
         page.locator(".explorer .notes").wait_for()
         page.locator(".explorer .pad").scroll_into_view_if_needed()
         time.sleep(PAUSE)
         moved, answers = drag(page, moves, rate)
         page.close()
-    drawn = [answer for answer in answers if answer["moved"] >= moved[0]]
-    heard = [answer for answer in drawn if "heard" in answer]
+    answers = [answer for answer in answers if "drawn" in answer]
+    sounded = [answer for answer in answers if "sounding" in answer]
     at_95 = {"percentile": 95, "unit": "s"}
     yield Row("lesson 04: pointer move → roll on the screen", latencies(moved, answers, "drawn"), at_most=0.1, **at_95)
-    yield Row("pointer move → new sound", latencies(moved, answers, "heard"), at_most=0.25, **at_95)
+    yield Row("pointer move → new sound", latencies(moved, sounded, "sounding"), at_most=0.25, **at_95)
 
-    def part(what: str, of: list[dict[str, float]], name: str) -> Row:
-        return Row(what, [a[name] / 1000 for a in of])
+    def between(of: list[dict[str, float]], start: str, end: str) -> list[float]:
+        return [(a[end] - a[start]) / 1000 for a in of]
 
-    def between(of: list[dict[str, float]], start: str, end: str, less: tuple[str, ...] = ()) -> list[float]:
-        return [(a[end] - a[start] - sum(a[name] for name in less)) / 1000 for a in of]
+    yield Row("question → roll: kernel and transfer", between(answers, "asked", "answered"))
+    yield Row("drawing", between(answers, "answered", "drawn"), note="to the end of the browser's next frame")
+    yield Row("question → new sound: kernel, transfer and decoding", between(sounded, "asked", "sounding"))
+    yield from sound(moves)
 
-    yield part("decode", drawn, "decode")
-    yield part("packing of the roll", drawn, "roll")
-    yield Row("transfer, both ways", between(drawn, "sent", "rolled", KERNEL[:2]))
-    yield Row("drawing", between(drawn, "rolled", "drawn"), note="to the end of the browser's next frame")
-    yield part("synthesis", heard, "synthesis")
-    yield part("encoding as FLAC", heard, "encoding")
-    yield Row("transfer of the sound, both ways", between(heard, "sent", "sounded", KERNEL))
-    yield Row("the browser decodes and begins it", between(heard, "sounded", "heard"), note="with its output latency")
+
+def sound(repeats: int) -> Iterator[Row]:
+    """What the kernel does for a sound: the notes of four bars, all known, are summed and encoded."""
+    cache, pieces = NoteCache(), [window for window in windows(chorales().test, bars=4, stride=16)][:repeats]
+    cache.learn(pieces)
+    loops = []
+    yield Row("of this, synthesis", [seconds(lambda p=piece: loops.append(cache.loop(p))) for piece in pieces])
+    yield Row("of this, encoding as FLAC", [seconds(lambda loop=loop: flac(*loop)) for loop in loops])

@@ -19,17 +19,12 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+import course_lib.architectures  # noqa: F401 (its classes have to be known where a model is loaded)
+
 ROOT = Path(__file__).resolve().parents[1]
-
-
 PRETRAINED = ROOT / "pretrained"
-
-
 CHECKPOINTS = ROOT / "checkpoints"
-
-
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
-
 
 History = dict[str, list[float]]
 
@@ -73,21 +68,50 @@ def _whole(path: Path, **arrays: np.ndarray) -> None:
 
 
 def save_pretrained(model: keras.Model, name: str, record: dict[str, Any]) -> None:
-    """Write the weights (as float16) and their record to ``pretrained/``."""
+    """Write the weights (as float16) and their record, to which the model's own config is added, to ``pretrained/``."""
     _whole(PRETRAINED / f"{name}.npz", **{f"{i:03d}": w.astype(np.float16) for i, w in enumerate(model.get_weights())})
+    config = _without_compiling(keras.saving.serialize_keras_object(model))
+    # The config on one line, however long: the rest is for people.
+    text = f'{json.dumps(record, indent=1)[:-1].rstrip()}{"," * bool(record)}\n "model": {json.dumps(config)}\n}}\n'
     beside = PRETRAINED / f"{name}.json.part"
-    beside.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    beside.write_text(text, encoding="utf-8")
     os.replace(beside, PRETRAINED / f"{name}.json")
 
 
+def _without_compiling(config: Any) -> Any:  # noqa: ANN401 (whatever JSON holds)
+    """A serialised model without optimisers, losses and metrics."""
+    if isinstance(config, dict):
+        return {key: _without_compiling(value) for key, value in config.items() if key != "compile_config"}
+    return [_without_compiling(value) for value in config] if isinstance(config, list | tuple) else config
+
+
+def shipped_record(name: str) -> dict[str, Any]:
+    """What is recorded of shipped weights: seed, seconds, scores, history, model. Raises FileNotFoundError."""
+    path = PRETRAINED / f"{name}.json"
+    if not path.exists():
+        raise FileNotFoundError(f"no shipped weights {path}. Train them: set COURSE_PROFILE=full and run again.")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def load(name: str) -> keras.Model:
+    """A shipped model with its weights, ready to be called: ``load("04_vae")``.
+
+    Raises FileNotFoundError when there is none of this name.
+    """
+    objects = keras.saving.get_custom_objects().items()
+    # A lesson defines its classes anew; they are those of the library, whose names are here without "course>".
+    with keras.saving.custom_object_scope({key.removeprefix("course>"): value for key, value in objects}):
+        model = keras.saving.deserialize_keras_object(shipped_record(name)["model"])
+    load_pretrained(model, name)
+    return model
+
+
 def load_pretrained(model: keras.Model, name: str) -> dict[str, Any]:
-    """Load shipped weights into ``model`` and return their record: seed, seconds, scores, history.
+    """Load shipped weights into ``model`` and return their record.
 
     Raises FileNotFoundError when they are not there, ValueError when they belong to another architecture.
     """
-    path = PRETRAINED / f"{name}.npz"
-    if not path.exists():
-        raise FileNotFoundError(f"no shipped weights {path}. Train them: set COURSE_PROFILE=full and run again.")
+    record, path = shipped_record(name), PRETRAINED / f"{name}.npz"
     with np.load(path) as file:
         weights = [file[key].astype(np.float32) for key in sorted(file.files)]
     wanted = [tuple(w.shape) for w in model.weights]
@@ -98,7 +122,7 @@ def load_pretrained(model: keras.Model, name: str) -> dict[str, Any]:
             "If you changed the architecture, train it: COURSE_PROFILE=full, or fit it under another name."
         )
     model.set_weights(weights)
-    return json.loads((PRETRAINED / f"{name}.json").read_text(encoding="utf-8"))
+    return record
 
 
 def _optimizers(model: keras.Model) -> list[keras.Optimizer]:

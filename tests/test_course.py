@@ -254,7 +254,9 @@ def test_an_environment_of_another_python_is_left_alone(course: ModuleType, monk
 # ---------------------------------------------------------------- what goes wrong, in one sentence
 
 
-def test_too_little_disk_is_said_before_anything_is_made(course: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_disk_is_reported_before_anything_is_made(
+    course: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(course.shutil, "disk_usage", lambda path: SimpleNamespace(free=1.5e9))
     with pytest.raises(course.Stop, match=r"needs 4 GB of disk; .* 1\.5 GB are free"):
         course.prepare()
@@ -281,7 +283,7 @@ def test_too_little_disk_is_said_before_anything_is_made(course: ModuleType, mon
         ("", "It failed: no reason"),
     ],
 )
-def test_what_pip_says_becomes_one_sentence(course: ModuleType, output: str, sentence: str) -> None:
+def test_what_pip_prints_becomes_one_sentence(course: ModuleType, output: str, sentence: str) -> None:
     explained = course.explain(output, "It failed")
     assert explained.startswith(sentence) and "\n" not in explained
 
@@ -302,8 +304,8 @@ def test_without_network_the_set_up_ends_in_one_sentence(
 
 
 def test_a_python_without_venv_gets_the_remedy(course: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = "The virtual environment was not created successfully because ensurepip is not available."
-    monkeypatch.setattr(course, "failure", lambda command: said)
+    printed = "The virtual environment was not created successfully because ensurepip is not available."
+    monkeypatch.setattr(course, "failure", lambda command: printed)
     with pytest.raises(course.Stop, match=r"apt install python3\.1\d-venv"):
         course.prepare()
 
@@ -367,10 +369,21 @@ def test_run_finds_the_notebook_by_its_number(
     assert capsys.readouterr().err == "There is no notebook 07. There are: 02.\n"
 
 
-def test_doctor_without_an_environment_says_what_to_do(course: ModuleType, capsys: pytest.CaptureFixture) -> None:
+def test_doctor_without_an_environment_tells_what_to_do(course: ModuleType, capsys: pytest.CaptureFixture) -> None:
     assert course.main(["doctor"]) == 1
     assert re.fullmatch(r"TO DO  set-up: .*course\.py lab completes it\n", capsys.readouterr().err)
     assert not course.VENV.exists()
+
+
+def test_doctor_gets_what_course_py_knows(course: ModuleType, handed: list, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(course, "python_version", lambda command: (3, 11))
+    course.VENV.mkdir()
+    for done, complete in ((course.digest((3, 11)), True), ("older", False)):
+        course.write_stamp({"done": done})
+        course.main(["doctor"])
+        facts = doctor.Course(**json.loads(handed[-1][-1]))
+        assert facts.complete is complete and facts.root == str(course.ROOT) and not facts.gpu
+        assert facts.needed == course.requirements(test=False, gpu=False)
 
 
 @pytest.mark.parametrize("arguments", [[], ["dance"], ["run"], ["run", "02", "--fast"], ["doctor", "now"]])
@@ -427,7 +440,7 @@ def write_notebook(path: Path, *cells: str) -> Path:
     return path
 
 
-def test_run_shows_progress_and_says_where_the_results_lie(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
+def test_run_shows_progress_and_where_the_results_lie(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
     (tmp_path / "notebooks").mkdir()
     results = tmp_path / "results" / "02"
     results.mkdir(parents=True)
@@ -437,14 +450,14 @@ def test_run_shows_progress_and_says_where_the_results_lie(tmp_path: Path, capfd
     notebook = write_notebook(
         tmp_path / "notebooks" / "02_a.ipynb", "# A title", "import course_lib", save, "## Next", "x * 2"
     )
-    assert run.main(str(notebook), str(results)) == 0
-    said = capfd.readouterr().out
-    assert re.findall(r"^\[(\d/\d)\] (A title|Next) +\d+\.\d s$", said, re.MULTILINE) == [
+    assert run.run_notebook(str(notebook), str(results)) == 0
+    printed = capfd.readouterr().out
+    assert re.findall(r"^\[(\d/\d)\] (A title|Next) +\d+\.\d s$", printed, re.MULTILINE) == [
         ("1/3", "A title"),
         ("2/3", "A title"),
         ("3/3", "Next"),
     ]
-    assert f"The results lie in {results}:" in said and "tune.mid  (2 kB)" in said and "old.txt" not in said
+    assert f"The results lie in {results}:" in printed and "tune.mid  (2 kB)" in printed and "old.txt" not in printed
     executed = nbformat.read(results / "02_a.ipynb", as_version=4)
     assert executed.cells[-1].outputs[0].data["text/plain"] == "42"
     assert not nbformat.read(notebook, as_version=4).cells[-1].outputs
@@ -452,9 +465,9 @@ def test_run_shows_progress_and_says_where_the_results_lie(tmp_path: Path, capfd
 
 def test_a_failing_cell_ends_the_run_with_its_error(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
     notebook = write_notebook(tmp_path / "02_b.ipynb", "a = 1", "raise ValueError('pitch 200')", "print('never')")
-    assert run.main(str(notebook), str(tmp_path / "results")) == 1
-    said = capfd.readouterr().out
-    assert "ValueError: pitch 200" in said and "never" not in said and "\x1b" not in said
+    assert run.run_notebook(str(notebook), str(tmp_path / "results")) == 1
+    printed = capfd.readouterr().out
+    assert "ValueError: pitch 200" in printed and "never" not in printed and "\x1b" not in printed
     executed = nbformat.read(tmp_path / "results" / "02_b.ipynb", as_version=4)
     assert [cell.execution_count for cell in executed.cells] == [1, 2, None]
 
@@ -482,49 +495,49 @@ def test_short_keeps_the_end_of_a_traceback() -> None:
 # ---------------------------------------------------------------- doctor
 
 
+HERE = doctor.Course(str(ROOT), "make it anew", complete=True, gpu=False, needed=[], tested=[])
+
+
 def test_doctor_prints_ok_or_what_to_do(capsys: pytest.CaptureFixture) -> None:
-    def fine() -> doctor.Finding:
+    def fine(course: doctor.Course) -> doctor.Finding:
         return True, "as it should be"
 
-    def short() -> doctor.Finding:
+    def short(course: doctor.Course) -> doctor.Finding:
         return False, "too little: get more"
 
-    def broken() -> doctor.Finding:
+    def broken(course: doctor.Course) -> doctor.Finding:
         raise ImportError("no module")
 
-    assert doctor.main((fine,)) == 0
-    assert doctor.main((broken, short, fine)) == 1
+    assert doctor.examine(HERE, (fine,)) == 0
+    assert doctor.examine(HERE, (broken, short, fine)) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == lines[3] == "OK     fine: as it should be"
-    assert lines[1].startswith("TO DO  broken: ImportError: no module. delete the folder .venv")
+    assert lines[1].startswith("TO DO  broken: ImportError: no module. make it anew")
     assert lines[2] == "TO DO  short: too little: get more"
 
 
 @pytest.mark.parametrize("examine", [doctor.widgets, doctor.sound, doctor.memory, doctor.disk])
-def test_doctor_finds_this_machine_well(examine: Callable[[], doctor.Finding]) -> None:
-    well, words = examine()
+def test_doctor_finds_this_machine_well(examine: Callable[[doctor.Course], doctor.Finding]) -> None:
+    well, words = examine(HERE)
     assert well, words
 
 
-def test_doctor_hears_a_wrong_pitch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_finds_a_wrong_pitch(monkeypatch: pytest.MonkeyPatch) -> None:
     import numpy as np
 
     from course_lib.show import audio
 
     flat = np.sin(2 * np.pi * 430 * np.arange(48_000) / 24_000)
     monkeypatch.setattr(audio, "synthesize", lambda piece: (flat, 24_000))
-    well, words = doctor.sound()
+    well, words = doctor.sound(HERE)
     assert not well and "sounds at 430.0 (-40 cents)" in words
 
 
-def test_doctor_compares_versions_with_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        doctor.course, "requirements", lambda *extras: ["numpy", "not-there>=1", "other; os_name == 'x'"]
-    )
-    monkeypatch.setattr(doctor.course, "specifiers", lambda name: ["numpy==0.1", "elsewhere==2 ; os_name == 'x'"])
-    well, words = doctor.versions()
+def test_doctor_compares_versions_with_the_lock() -> None:
+    needed, tested = ["numpy", "not-there>=1", "other; os_name == 'x'"], ["numpy==0.1", "elsewhere==2 ; os_name == 'x'"]
+    well, words = doctor.versions(HERE._replace(needed=needed, tested=tested))
     assert not well
-    assert re.match(r"not-there is missing; numpy is [\d.]+ where ==0\.1 was tested: delete", words)
+    assert re.match(r"not-there is missing; numpy is [\d.]+ where ==0\.1 was tested: make it anew", words)
 
 
 # ---------------------------------------------------------------- the lists of packages and settings

@@ -46,7 +46,7 @@ MUSIC = (
 )
 """What architectures do not speak of. ``hold`` belongs here too, as a symbol: see below."""
 DIALECT = (
-    r"dic?e(?! roll)|thrown?|throws|told|deaf|forgetful|scribe|strokes?|struck|silenced|"
+    r"dic?e(?! roll)|thrown?|throws|told|deaf|forgetful|scribe|strokes?(?![-=\"])|struck|silenced|"
     r"hears?|heard|said|says|writers?|filled up|chances|imagined examples|lean"
 )
 """Words that are no term of the field, whole or as part of a name; DESIGN: the plain word is used instead."""

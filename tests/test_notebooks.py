@@ -157,8 +157,8 @@ def test_keeps_to_its_own_results_and_to_the_profile(path: Path) -> None:
     assert set(re.findall(r"\bresults/(\w*)", source)) <= {number}
     # The profile comes from outside: a cell asks course_lib.training.profile(), and text names its two values.
     assert "COURSE_PROFILE" not in source
-    said = "\n".join(cell.source for cell in book.cells if cell.cell_type == "markdown")
-    assert re.findall(r"COURSE_PROFILE(?!=(?:quick|full)\b).{0,20}", said) == []
+    prose = "\n".join(cell.source for cell in book.cells if cell.cell_type == "markdown")
+    assert re.findall(r"COURSE_PROFILE(?!=(?:quick|full)\b).{0,20}", prose) == []
     assert [cell.id for cell in code(book) if text(cell) == "'full'"] == []
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from course_lib import training
+from course_lib.architectures import Autoencoder
 
 
 @pytest.fixture(autouse=True)
@@ -72,15 +73,56 @@ def test_full_writes_weights_with_their_record_and_quick_loads_them(monkeypatch:
     assert all(np.array_equal(a, b) for a, b in zip(made.get_weights(), other.get_weights(), strict=True))
 
 
-def test_missing_or_foreign_weights_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(FileNotFoundError, match="COURSE_PROFILE=full"):
-        training.load_pretrained(model(), "nothing")
+def test_missing_or_foreign_weights_name_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for missing in (lambda: training.load_pretrained(model(), "nothing"), lambda: training.load("nothing")):
+        with pytest.raises(FileNotFoundError, match="COURSE_PROFILE=full"):
+            missing()
     training.save_pretrained(model(), "tiny", {})
     with pytest.raises(ValueError, match="If you changed the architecture"):
         training.load_pretrained(model(units=9), "tiny")
 
 
-def test_a_diverging_training_says_so() -> None:
+def test_a_shipped_model_is_loaded_with_its_weights() -> None:
+    """Its parts, too; how it was compiled does not matter, even where it cannot be written down."""
+    parts = [keras.Sequential([keras.Input((n,)), keras.layers.Dense(m)]) for n, m in ((4, 2), (2, 4))]
+    made = Autoencoder(*parts)
+
+    def rate(y_true: object, y_pred: object) -> object:
+        return made.optimizer.learning_rate
+
+    made.compile(keras.optimizers.Adam(), "mse", metrics=[rate])
+    training.save_pretrained(made, "tiny", {"seed": 3})
+    again, x = training.load("tiny"), data()[0]
+    assert type(again) is Autoencoder and again.encoder.layers[0].units == 2
+    assert np.allclose(made(x), again(x), atol=1e-2)  # weights are shipped in half precision
+    record = training.shipped_record("tiny")
+    assert record["seed"] == 3 and "compile_config" not in json.dumps(record)
+
+
+IN_A_NOTEBOOK = """
+import sys
+from pathlib import Path
+import keras
+from course_lib import training
+from course_lib.architectures import Autoencoder
+
+class Autoencoder(Autoencoder):  # defined anew, as in a lesson's cell, and not registered
+    pass
+
+training.PRETRAINED = Path({folder!r})
+parts = [keras.Sequential([keras.Input((n,)), keras.layers.Dense(m)]) for n, m in ((4, 2), (2, 4))]
+training.save_pretrained(Autoencoder(*parts), "tiny", {{}})
+assert training.shipped_record("tiny")["model"]["registered_name"] == "Autoencoder"  # not course>Autoencoder
+"""
+
+
+def test_a_model_whose_class_a_notebook_defines_is_loaded_as_the_librarys() -> None:
+    script = IN_A_NOTEBOOK.format(folder=str(training.PRETRAINED))
+    subprocess.run([sys.executable, "-c", script], check=True)
+    assert type(training.load("tiny")) is Autoencoder
+
+
+def test_a_diverging_training_is_named() -> None:
     x, y = data()
     with pytest.raises(FloatingPointError, match="Lower the learning rate"):
         training.fit(model(), x, y * np.float32(np.nan), epochs=2)

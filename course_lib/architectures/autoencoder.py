@@ -8,41 +8,56 @@ from itertools import pairwise
 import keras
 from keras import layers, ops
 
+from course_lib.architectures.tensors import Tensor, arguments, rebuilt
 
-@keras.saving.register_keras_serializable("course")
-class Sparsity(keras.regularizers.Regularizer):
-    """A price on codes in which many units are active, for ``Autoencoder(..., penalty=Sparsity())``.
 
-    target: ρ, the share of the examples in which a unit should be active. weight: in units of the loss.
-    kind: "kl", for units in 0..1 (a sigmoid code): weight · Σ_units ρ log(ρ / ρ̂) + (1 − ρ) log((1 − ρ) / (1 − ρ̂)),
-        in nats, where ρ̂ is the unit's mean over batch and time; "l1": weight · mean over batch and time of Σ_units |h|.
+class KLSparsity(keras.regularizers.Regularizer):
+    """A penalty on codes in which many units are active, for ``Autoencoder(..., penalty=KLSparsity())``.
 
-    float (batch, ..., units) → scalar. Raises ValueError for another kind, or a target outside 0..1.
+    target: ρ, the share of the examples in which a unit, 0..1 (a sigmoid code), should be active. weight: in units of
+        the loss.
+
+    float (batch, ..., units) → weight · Σ_units ρ log(ρ / ρ̂) + (1 − ρ) log((1 − ρ) / (1 − ρ̂)), in nats, where ρ̂ is the
+    unit's mean over batch and time. Raises ValueError for a target outside 0..1.
     Source: Ng, "Sparse autoencoder", CS294A lecture notes (2011). Notebook: 03.
     """
 
-    def __init__(self, target: float = 0.05, weight: float = 0.1, kind: str = "kl") -> None:
-        if kind not in ("kl", "l1") or not 0 < target < 1:
-            raise ValueError(f'kind is "{kind}", target {target}; kind must be "kl" or "l1", target between 0 and 1.')
-        self.target, self.weight, self.kind = target, weight, kind
+    def __init__(self, target: float = 0.05, weight: float = 0.1) -> None:
+        if not 0 < target < 1:
+            raise ValueError(f"target is {target}; it is a share between 0 and 1.")
+        self.target, self.weight = target, weight
 
-    def __call__(self, code: object) -> object:
-        units = ops.reshape(code, (-1, code.shape[-1]))
-        if self.kind == "l1":
-            return self.weight * ops.mean(ops.sum(ops.abs(units), axis=-1))
-        rho, active = self.target, ops.clip(ops.mean(units, axis=0), 1e-6, 1 - 1e-6)
+    def __call__(self, code: Tensor) -> Tensor:
+        rho, active = self.target, ops.clip(ops.mean(ops.reshape(code, (-1, code.shape[-1])), axis=0), 1e-6, 1 - 1e-6)
         return self.weight * ops.sum(rho * ops.log(rho / active) + (1 - rho) * ops.log((1 - rho) / (1 - active)))
 
     def get_config(self) -> dict:
-        return {"target": self.target, "weight": self.weight, "kind": self.kind}
+        return {"target": self.target, "weight": self.weight}
 
 
-@keras.saving.register_keras_serializable("course")
+class L1Sparsity(keras.regularizers.Regularizer):
+    """A penalty on large codes: float (batch, ..., units) → weight · mean over batch and time of Σ_units |h|.
+
+    weight: in units of the loss. Notebook: 03.
+    """
+
+    def __init__(self, weight: float = 0.1) -> None:
+        self.weight = weight
+
+    def __call__(self, code: Tensor) -> Tensor:
+        return self.weight * ops.mean(ops.sum(ops.abs(code), axis=-1))
+
+    def get_config(self) -> dict:
+        return {"weight": self.weight}
+
+
 class Autoencoder(keras.Model):
     """Two networks that meet in a code: x → h = encoder(x) → decoder(h) ≈ x.
 
-    encoder, decoder: any two Keras models that know their shapes (begun with ``keras.Input``); the decoder takes
-        what the encoder gives. penalty: a price on the code, such as ``Sparsity``, added to the loss.
+    encoder, decoder: any two Keras models that know their shapes (begun with ``keras.Input``). The decoder takes what
+        the encoder gives, one tensor or several; if it has more inputs than that, the model takes a list: the first is
+        the encoder's input, all others go to the decoder beside the code, such as the previous numbers of a
+        teacher-forced decoder. penalty: on the code, such as ``KLSparsity``, added to the loss.
 
     Compile it with the loss between target and output. The target is the input itself, ``fit(model, x)``, or another
     form of it, ``fit(model, x, y)``. While it trains, ``loss`` = ``reconstruction`` (the compiled loss) + ``penalty``.
@@ -51,84 +66,79 @@ class Autoencoder(keras.Model):
     Notebook: 03.
     """
 
-    numbers_per_unit = 1  # that the encoder gives for each number that the decoder takes
-
     def __init__(
         self, encoder: keras.Model, decoder: keras.Model, penalty: Callable | None = None, **kwargs: object
     ) -> None:
         super().__init__(**kwargs)
         self.encoder, self.decoder, self.penalty = encoder, decoder, penalty
-        self.code_shape = _code_shape(encoder, decoder, self.numbers_per_unit)
+        try:
+            gives, takes = keras.tree.flatten(encoder.outputs), keras.tree.flatten(decoder.inputs)
+        except (AttributeError, ValueError) as error:
+            raise ValueError("encoder or decoder has no shape yet. Begin each with keras.Input(...).") from error
+        for code, taken in zip(gives, takes, strict=False):
+            self.check_code(code.shape[-1], taken.shape[-1])
+        self.code_shape = tuple(takes[0].shape[1:])
         self.reconstruction_mean = keras.metrics.Mean("reconstruction")
         if penalty is not None:
             self.penalty_mean = keras.metrics.Mean("penalty")
-        self.built = True  # for its parts are
+        self.built = True  # the parts are
 
-    def encode(self, x: object) -> object:
-        """Input → code."""
+    def check_code(self, gives: int, takes: int) -> None:
+        """Raises ValueError when the encoder does not give what the decoder takes."""
+        if gives != takes:
+            raise ValueError(
+                f"the encoder gives {gives} numbers and the decoder takes {takes}. Let the encoder end with {takes}."
+            )
+
+    @staticmethod
+    def listed(x: Tensor | list[Tensor]) -> list[Tensor]:
+        """[the encoder's input, what is given to the decoder beside the code …]."""
+        return list(x) if isinstance(x, list | tuple) else [x]
+
+    def encode(self, x: Tensor) -> Tensor:
+        """The encoder's input → code."""
         return self.encoder(x)
 
-    def decode(self, code: object) -> object:
-        """Code → output, in the form that the loss expects (logits, for a cross-entropy)."""
-        return self.decoder(code)
+    def decode(self, code: Tensor, *given: Tensor) -> Tensor:
+        """Code, and what else the decoder takes → output, as the loss expects it (logits, for a cross-entropy)."""
+        inputs = [ops.convert_to_tensor(one) for one in (*keras.tree.flatten(code), *given)]
+        return self.decoder(inputs if len(inputs) > 1 else inputs[0])
 
-    def reconstruct(self, x: object) -> object:
+    def reconstruct(self, x: Tensor | list[Tensor]) -> Tensor:
         """Input → code → output."""
-        return self.decode(self.encode(x))
+        x, *given = self.listed(x)
+        return self.decode(self.encode(x), *given)
 
-    def call(self, x: object, training: bool | None = None) -> object:  # Keras hands ``training`` on to the parts
+    def call(self, x: Tensor, training: bool | None = None) -> Tensor:  # Keras hands ``training`` on to the parts
+        x, *given = self.listed(x)
         code = self.encoder(x)
         if self.penalty is not None:
             self.add_loss(self.penalty(code))
-        return self.decoder(code)
+        return self.decode(code, *given)
 
-    def compute_loss(
-        self,
-        x: object = None,
-        y: object = None,
-        y_pred: object = None,
-        sample_weight: object = None,
-        training: bool = True,
-    ) -> object:
-        loss = super().compute_loss(x, x if y is None else y, y_pred, sample_weight, training)
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True) -> Tensor:  # noqa: ANN001
+        loss = super().compute_loss(x, self.listed(x)[0] if y is None else y, y_pred, sample_weight, training)
         added = sum(self.losses)
         self.reconstruction_mean.update_state(loss - added, sample_weight=ops.shape(y_pred)[0])
         if self.penalty is not None:
             self.penalty_mean.update_state(added, sample_weight=ops.shape(y_pred)[0])
         return loss
 
-    def compute_metrics(self, x: object, y: object, y_pred: object, sample_weight: object = None) -> dict:
-        return super().compute_metrics(x, x if y is None else y, y_pred, sample_weight)
+    def compute_metrics(self, x: Tensor, y: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> dict:
+        return super().compute_metrics(x, self.listed(x)[0] if y is None else y, y_pred, sample_weight)
 
     def get_config(self) -> dict:
-        parts = {"encoder": self.encoder, "decoder": self.decoder, "penalty": self.penalty}
-        return {**super().get_config(), **{k: keras.saving.serialize_keras_object(v) for k, v in parts.items()}}
+        return arguments(self)
 
     @classmethod
     def from_config(cls, config: dict) -> Autoencoder:
         encoder = keras.saving.deserialize_keras_object(config["encoder"])
-        rest = {key: value for key, value in config.items() if key != "encoder"}
-        # While the decoder is read, its tied layers find the encoder's layers by name.
+        # Tied layers of the decoder find the encoder's layers by name.
         with keras.saving.custom_object_scope({TiedDense.TIE + layer.name: layer for layer in encoder.layers}):
+            rest = {name: part for name, part in config.items() if name != "encoder"}
             return cls(encoder, **keras.saving.deserialize_keras_object(rest))
 
 
-def _code_shape(encoder: keras.Model, decoder: keras.Model, numbers: int) -> tuple[int | None, ...]:
-    """Shape of one code: what the decoder takes (as its first input, if it has several)."""
-    try:
-        gives, takes = encoder.output_shape, decoder.input_shape
-    except AttributeError as error:
-        raise ValueError("encoder or decoder has no shape yet. Begin each with keras.Input(...).") from error
-    takes = takes[0] if isinstance(takes, list) else takes
-    if gives[-1] != numbers * takes[-1]:
-        raise ValueError(
-            f"the encoder gives {gives[-1]} numbers and the decoder takes {takes[-1]}. Let the encoder end with "
-            f"{numbers * takes[-1]}{': a mean and a log variance for each' if numbers == 2 else ''}."
-        )
-    return tuple(takes[1:])
-
-
-@keras.saving.register_keras_serializable("course")
 class Stack(Autoencoder):
     """Autoencoderⁿ: each level is an autoencoder of the codes of the level below it.
 
@@ -158,7 +168,7 @@ class Stack(Autoencoder):
         self.levels = list(levels)
 
     def pretrain(
-        self, x: object, fit: Callable, validation_data: object = None, name: str | None = None, **settings: object
+        self, x: Tensor, fit: Callable, validation_data: Tensor = None, name: str | None = None, **settings: object
     ) -> list:
         """Greedy layer-wise training: level 1 learns the data, each next level the codes of the one below it.
 
@@ -179,18 +189,16 @@ class Stack(Autoencoder):
         return done
 
     def get_config(self) -> dict:
-        config = super().get_config()
-        del config["encoder"], config["decoder"]
-        # How a level was trained is not kept: it is done.
-        levels = [{**keras.saving.serialize_keras_object(level), "compile_config": None} for level in self.levels]
-        return {**config, "levels": levels}
+        config = arguments(self)
+        for level in config["levels"]:
+            level["compile_config"] = None  # pre-training is over
+        return config
 
     @classmethod
     def from_config(cls, config: dict) -> Stack:
-        return cls(**keras.saving.deserialize_keras_object(config))
+        return rebuilt(cls, config)
 
 
-@keras.saving.register_keras_serializable("course")
 class TiedDense(layers.Layer):
     """A Dense layer backwards, with the same weights: y = activation(x Wᵀ + c), where W is the kernel of ``source``.
 
@@ -217,7 +225,7 @@ class TiedDense(layers.Layer):
             raise ValueError(f"a code of {input_shape[-1]} numbers; {self.source.name} has {units} units.")
         self.bias = self.add_weight(shape=(inputs,), initializer="zeros", name="bias")
 
-    def call(self, x: object) -> object:
+    def call(self, x: Tensor) -> Tensor:
         return self.activation(ops.matmul(x, ops.transpose(self.source.kernel)) + self.bias)
 
     def get_config(self) -> dict:
@@ -230,3 +238,7 @@ class TiedDense(layers.Layer):
         if source is None:
             raise ValueError(f"{config['source']} is not there to be tied to: read the Autoencoder that holds both.")
         return cls(**{**config, "source": source})
+
+
+for _one in (KLSparsity, L1Sparsity, Autoencoder, Stack, TiedDense):
+    keras.saving.register_keras_serializable("course")(_one)

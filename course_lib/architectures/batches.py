@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 
-from course_lib.symbols import PAD
+from course_lib.symbols import PAD, START
 
 
 class ByLength(keras.utils.PyDataset):
@@ -36,7 +36,7 @@ class ByLength(keras.utils.PyDataset):
         """Draws other batches."""
         order = np.argsort(self.lengths * self.random.uniform(*self.noise, len(self.lengths)), kind="stable")
         parts = self.cut(order)
-        # Keras learns from the first two batches that the length varies: the shortest and the longest.
+        # The first two batches differ in length, so that Keras compiles for any length.
         mixed = [*dict.fromkeys([0, len(parts) - 1, *self.random.permutation(len(parts)).tolist()])]
         self.parts = [parts[i] for i in mixed]
 
@@ -51,7 +51,7 @@ class TokenBatches(ByLength):
     sequences: int (steps,) each, of any length. numbers: about how many, padding included, in one batch.
     seed: of the order, another one each epoch.
 
-    Each batch: int (batch, steps), int (batch, steps), filled up with PAD. Raises ValueError for a sequence of less
+    Each batch: int (batch, steps), int (batch, steps), padded with PAD. Raises ValueError for a sequence of less
     than two numbers. Notebook: 05.
     """
 
@@ -74,66 +74,62 @@ class TokenBatches(ByLength):
         return batch[:, :-1], batch[:, 1:]
 
 
+class AutoencoderBatches(TokenBatches):
+    """``TokenBatches`` for an autoencoder with a teacher-forced decoder: ((x, previous), x).
+
+    x: int (batch, steps), the sequences without their START. previous: the same one step later, with START.
+    Notebook: 11.
+    """
+
+    def __getitem__(self, index: int) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+        previous, x = super().__getitem__(index)
+        return (x, previous), x
+
+
 def padded(sequences: Sequence[np.ndarray], steps: int | None = None) -> np.ndarray:
-    """int32 (sequences, steps): one below the other, filled up with PAD or cut at ``steps`` (default: the longest)."""
+    """int32 (sequences, steps): one below the other, padded or cut at ``steps`` (default: the longest)."""
     result = np.full((len(sequences), steps or max(map(len, sequences))), PAD, np.int32)
     for row, sequence in zip(result, sequences, strict=True):
         row[: len(sequence)] = sequence[: len(row)]
     return result
 
 
-def masked_features(symbols: np.ndarray, known: np.ndarray, about: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
-    """What a network is told of voices of which some cells are not known.
-
-    symbols: int (batch, steps, voices), the last symbol of each voice being "hold". known: bool, shaped alike.
-    about: float (batch, steps, numbers), what is always known, such as the place in the bar. sizes: symbols of each
-    voice.
-
-    float32 (batch, steps, 2 Σ sizes + voices + numbers): for each voice its symbol, one-hot, or zeros; the note that
-    sounds, so far as known cells tell; then which are known; then ``about``. No cell that is not known changes it.
-    Notebook: 09.
-    """
-    step = np.arange(symbols.shape[1])
-    parts = []
-    for voice, size in enumerate(sizes):
-        sure = known[..., voice]
-        one_hot = np.eye(size, dtype=np.float32)[symbols[..., voice]] * sure[..., None]
-        # A hold goes on with the last cell that is none. If that one is not known, neither is what sounds.
-        last = np.maximum.accumulate(np.where((symbols[..., voice] != size - 1) | ~sure, step, 0), axis=1)
-        parts += [one_hot, np.take_along_axis(one_hot, last[..., None], axis=1)]
-    return np.concatenate([*parts, known, about], axis=-1, dtype=np.float32)
+def shifted_right(target: np.ndarray) -> np.ndarray:
+    """The previous numbers under teacher forcing: int (n, steps), START, then target without its last. Notebook: 10."""
+    return np.concatenate([np.full((len(target), 1), START, target.dtype), target[:, :-1]], axis=1)
 
 
 class MaskedBatches(keras.utils.PyDataset):
-    """Batches of pieces in which cells are forgotten: what is left, and what has to be found.
+    """Batches of sequences in which cells are masked: the others as input, the masked ones as targets.
 
-    symbols: int (pieces, steps, voices). about, sizes: as in ``masked_features``. Of each piece a share of cells is forgotten
-    that is drawn anew between 0 and 1 (at least one cell). again: whether each epoch forgets other cells; without, the
-    order stays too, as is right for validation. seed: of all draws.
+    symbols: int (sequences, steps, columns). metadata: float (sequences, steps, numbers), always known. features:
+    called as ``features(symbols, known, metadata)`` with known bool, shaped like symbols; makes the network's input. Of
+    each sequence a share of cells is masked that is drawn anew between 0 and 1 (at least one cell). reshuffle: whether
+    each epoch masks other cells, in another order; without, all stays, as is right for validation. seed: of all draws.
 
-    Gives ``masked_features``, the targets int (batch, steps, voices), −1 where nothing is asked, and weights (batch,): cells of a
-    piece for each one asked, so that pieces count alike. The loss is then about −log p(piece) / steps, on average over
-    all orders of the cells. Source: Uria, Murray & Larochelle, arXiv:1310.1757. Notebook: 09.
+    Gives features, the targets int (batch, steps, columns), −1 where nothing is asked, and weights (batch,): cells of a
+    sequence for each one asked, so that sequences count alike. The loss is then about −log p(sequence) / steps, on
+    average over all orders of the cells. Source: Uria, Murray & Larochelle, arXiv:1310.1757. Notebook: 09.
     """
 
     def __init__(
         self,
         symbols: np.ndarray,
-        about: np.ndarray,
-        sizes: Sequence[int],
+        metadata: np.ndarray,
+        features: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
         batch: int = 64,
-        again: bool = True,
+        reshuffle: bool = True,
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.symbols, self.about, self.sizes, self.batch, self.again = symbols, about, tuple(sizes), batch, again
-        self.seed, self.epoch = seed, 0
+        self.symbols, self.metadata, self.features = symbols, metadata, features
+        self.batch, self.reshuffle, self.seed, self.epoch = batch, reshuffle, seed, 0
         self.order = np.arange(len(symbols))
         self.on_epoch_end()
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Pieces, steps, voices."""
+        """Sequences, steps, columns."""
         return self.symbols.shape
 
     def __len__(self) -> int:
@@ -144,45 +140,24 @@ class MaskedBatches(keras.utils.PyDataset):
         symbols = self.symbols[chosen]
         rng = np.random.default_rng((self.seed, self.epoch, number))
         draw = rng.random(symbols.shape)
-        lost = draw < rng.random((len(chosen), 1, 1))
-        lost |= draw == draw.min(axis=(1, 2), keepdims=True)
-        weight = lost[0].size / lost.sum(axis=(1, 2))
-        targets = np.where(lost, symbols, -1).astype(np.int32)
-        return masked_features(symbols, ~lost, self.about[chosen], self.sizes), targets, weight.astype(np.float32)
+        masked = draw < rng.random((len(chosen), 1, 1))
+        masked |= draw == draw.min(axis=(1, 2), keepdims=True)
+        weight = masked[0].size / masked.sum(axis=(1, 2))
+        targets = np.where(masked, symbols, -1).astype(np.int32)
+        return self.features(symbols, ~masked, self.metadata[chosen]), targets, weight.astype(np.float32)
 
     def on_epoch_end(self) -> None:
-        if self.again:
+        if self.reshuffle:
             self.epoch += 1
             self.order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.symbols))
-
-
-class Examples(TokenBatches):
-    """``TokenBatches`` for an autoencoder: x and y are the same, each sequence without its START. Notebook: 11."""
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        _, rest = super().__getitem__(index)
-        return rest, rest
 
 
 NO_FRAME = -1
 """In a batch, what stands behind the end of a sequence."""
 
 
-def with_transposition(sequence: np.ndarray, shift: int, semitones: int = 0) -> np.ndarray:
-    """int8 (steps, D + 2 shift + 1): a sequence (steps, D) moved by ``semitones``, and beside each frame by how many.
-
-    shift: the most semitones that the network knows of, up or down; 0: nothing is told, and nothing moved.
-    Notebook: 12.
-    """
-    if abs(semitones) > shift:
-        raise ValueError(f"semitones is {semitones}; the network knows of −{shift}..{shift}. Raise shift.")
-    moved = np.roll(sequence, semitones, axis=1).astype(np.int8)
-    where = np.eye(2 * shift + 1, dtype=np.int8)[semitones + shift] if shift else np.zeros(0, np.int8)
-    return np.concatenate([moved, np.broadcast_to(where, (len(moved), len(where)))], axis=1)
-
-
 def padded_frames(sequences: Sequence[np.ndarray]) -> np.ndarray:
-    """int8 (sequences, steps, columns): one below the other, filled up with NOTHING. Notebook: 12."""
+    """int8 (sequences, steps, columns): one below the other, padded with NO_FRAME. Notebook: 12."""
     result = np.full((len(sequences), max(map(len, sequences)), sequences[0].shape[1]), NO_FRAME, np.int8)
     for row, sequence in zip(result, sequences, strict=True):
         row[: len(sequence)] = sequence
@@ -190,41 +165,35 @@ def padded_frames(sequences: Sequence[np.ndarray]) -> np.ndarray:
 
 
 class FrameBatches(ByLength):
-    """Batches of sequences of about one length, filled up with NOTHING, each epoch transposed anew.
+    """Batches of sequences of frames of about one length, padded with NO_FRAME, other ones each epoch.
 
-    sequences: 0/1 (steps, D) each, with ``shift`` keys free at both ends. batch: sequences. seed: of order and moves.
-    shift: they go up or down by at most so many semitones, and are ``with_transposition`` so; fixed: they stay where they are.
+    sequences: 0/1 (steps, D) each. batch: sequences. seed: of order and transformations.
+    transform: (sequence, random number generator) → what stands in the batch, (steps, D + n), drawn anew each epoch.
 
-    Each batch: int8 (batch, steps, D + told), and zeros (batch, steps), for there is no answer to learn.
-    Raises ValueError where a note would be moved off the keys. Notebook: 12.
+    Each batch: int8 (batch, steps, D + n), and zeros (batch, steps), for there is no target. Notebook: 12.
     """
 
     def __init__(
         self,
         sequences: Sequence[np.ndarray],
         batch: int = 16,
-        shift: int = 0,
-        fixed: bool = False,
+        transform: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
         seed: int = 0,
         **kwargs: object,
     ) -> None:
-        self.batch, self.shift, self.fixed = batch, shift, fixed
-        used = np.flatnonzero(np.any([s.any(0) for s in sequences], axis=0))
-        if not fixed and len(used) and min(used[0], sequences[0].shape[1] - 1 - used[-1]) < shift:
-            raise ValueError(f"notes are at {used[0]}..{used[-1]}: shift {shift} moves some off the keys. Lower it.")
+        self.batch, self.transform = batch, transform
         super().__init__(sequences, (0.8, 1.25), seed, **kwargs)
 
     def cut(self, order: np.ndarray) -> list[np.ndarray]:
         return np.split(order, range(self.batch, len(order), self.batch))
 
     def on_epoch_end(self) -> None:
-        """Draws other batches and other moves."""
-        n = len(self.lengths)
-        self.moves = np.zeros(n, int) if self.fixed else self.random.integers(-self.shift, self.shift + 1, n)
+        """Draws other batches and transformations."""
+        self.transformed = self.sequences
+        if self.transform:
+            self.transformed = [self.transform(sequence, self.random) for sequence in self.sequences]
         super().on_epoch_end()
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        x = padded_frames(
-            [with_transposition(self.sequences[i], self.shift, int(self.moves[i])) for i in self.parts[index]]
-        )
+        x = padded_frames([self.transformed[i] for i in self.parts[index]])
         return x, np.zeros(x.shape[:2], np.float32)

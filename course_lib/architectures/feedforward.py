@@ -1,4 +1,4 @@
-"""Feedforward networks: everything in one pass, from a melody to the voices below it."""
+"""Feedforward networks: everything in one pass, or one window at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from keras import layers
 def minibach(
     inputs: int = 64 * 21, hidden: int = 200, outputs: int = 64 * (21 + 21 + 28), dropout: float = 0.0
 ) -> keras.Model:
-    """MiniBach: one hidden layer from a four-bar soprano to the three voices below it.
+    """MiniBach: one hidden layer from one column of symbols to three others, over all time steps at once.
 
     inputs: 64 time steps × 21 symbols. hidden: ReLU units. outputs: 64 × (21 + 21 + 28) symbols.
     dropout: share of hidden units that are silent in a training step (the book has none).
@@ -29,7 +29,7 @@ def minibach(
 
 
 def harmoniser(inputs: int, outputs: int, width: int = 512, depth: int = 2, dropout: float = 0.5) -> keras.Model:
-    """The feedforward idea, one time step at a time: a window of melody → the voices at its middle.
+    """The feedforward idea, one time step at a time: a window of the input → the symbols at its middle.
 
     inputs: width of the window's encoding. outputs: logits of all answers side by side.
     width, depth: ReLU units in each of the hidden layers. dropout: share of units that are silent.

@@ -8,16 +8,18 @@ import keras
 import numpy as np
 from keras import ops
 
+from course_lib.architectures.tensors import Tensor
+
 
 class CodeSearch(keras.Model):
     """Gradient descent on a code: which code does the decoder turn into an output that a loss likes?
 
     decoder: any Keras model; its weights are not changed. start: float (codes, size), where the search begins.
-    penalty: a price on a code, (codes, size) → one number each, such as ``Gaussian``; added to the loss.
+    penalty: a penalty on a code, (codes, size) → one number each, such as ``Gaussian``; added to the loss.
 
     code ← code − rate · ∂(loss(target, decoder(code)) + penalty(code)) / ∂code. The code is the only weight of this
     model, so Keras' own training does the search. Compile it with a loss that counts only what the target fixes
-    (in ``VoiceCrossEntropy`` an index −1 is not counted: that is the *mask*).
+    (in ``GroupedCrossEntropy`` an index −1 is not counted: that is the *mask*).
 
     Raises ValueError when start does not fit the decoder. Source: Sun, DeepHear (2015); Simonyan, Vedaldi &
     Zisserman, arXiv:1312.6034. Notebook: 03.
@@ -40,7 +42,7 @@ class CodeSearch(keras.Model):
 
     trainable_weights = trainable_variables
 
-    def call(self, rows: object) -> object:
+    def call(self, rows: Tensor) -> Tensor:
         """rows: int (codes, 1), 0, 1, 2, …: which codes are asked for."""
         code = ops.take(self.code, ops.reshape(ops.cast(rows, "int32"), (-1,)), axis=0)
         if self.penalty is not None:
@@ -72,7 +74,7 @@ class Gaussian:
         self.root = np.linalg.cholesky(covariance + 1e-3 * covariance.diagonal().mean() * np.eye(len(covariance)))
         self.weight, self.inverse = weight, np.linalg.inv(self.root).astype("float32")
 
-    def __call__(self, code: object) -> object:
+    def __call__(self, code: Tensor) -> Tensor:
         whitened = ops.matmul(code - self.mean, self.inverse.T)
         return self.weight * 0.5 * ops.sum(ops.square(whitened), axis=-1)
 

@@ -1,152 +1,139 @@
-"""Networks of frames in time at work: batches for them, what unseen sequences cost, and new frames, one after another.
-
-For models of ``OverTime`` whose RNN is one Keras layer with a cell: ``SimpleRNN``, ``GRU``, ``LSTM``.
-"""
+"""Networks of frames in time: the composition, its likelihood, and new frames, one after another."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-from course_lib.architectures.batches import NO_FRAME, padded_frames, with_transposition
-from course_lib.architectures.boltzmann import RBM
-from course_lib.architectures.nade import NADE
+from course_lib.architectures.batches import NO_FRAME, padded_frames
 from course_lib.architectures.partition import importance_weights
+from course_lib.architectures.tensors import Tensor, arguments, rebuilt
 
 
+@keras.saving.register_keras_serializable("course")
 class OverTime(keras.Model):
-    """Composition of an RNN, along time, and a model of frames, across keys: the RNN moves the frame model's biases.
+    """Composition of an RNN, along time, and a model of frames: the RNN shifts the frame model's biases.
 
-    rnn: Keras model or layer, (batch, steps, inputs) → (batch, steps, units), that sees only what it is given so far.
-    frames: called as frames(v, visible, hidden), v (frames, D); D is its attribute ``visible``.
-    sizes: how many numbers visible and hidden are; 0: the frame model takes none.
-    dropout: share of the RNN's units that the biases do not hear while it trains.
+    rnn: Keras layer or model that sees only the past; to write new frames, one layer with a cell (``SimpleRNN``,
+        ``GRU``, ``LSTM``).
+    frames: ``RBM`` (then this is an RNN-RBM), ``NADE`` (RNN-NADE), ``UnitByUnit``, ``Independent`` (a plain RNN).
+    dropout: share of the RNN's units that are dropped before the shifts while it trains.
 
-    Columns of the input behind the D keys are no part of a frame. They are told to the RNN at their own step: metre,
-    transposition, whatever is known.
+        u_t = rnn(v_1 … v_t),   b_t = b + B u_{t−1},   c_t = c + C u_{t−1},   p(v_t | past) = frames with b_t and c_t
+
+        v        (batch, steps, D + n)   frames; behind their D units n numbers of condition, input at their own step;
+                                         behind a sequence's end NO_FRAME
+        → loss   (batch, steps)          what ``frames`` gives: −log p, or F for an RBM (in training F(v) − F(v′));
+                                         0 for NO_FRAME
+
+    ``fit(frames)`` minimises the mean over all real frames; with sample_weight (batch, steps), the weighted mean.
+    Source: Boulanger-Lewandowski, Bengio & Vincent, arXiv:1206.6392. Notebook: 12.
     """
 
     def __init__(
-        self,
-        rnn: keras.Model | layers.Layer,
-        frames: layers.Layer,
-        sizes: tuple[int, int],
-        dropout: float = 0.0,
-        **kwargs: object,
+        self, rnn: keras.Model | layers.Layer, frames: keras.Model, dropout: float = 0.0, **kwargs: object
     ) -> None:
         super().__init__(**kwargs)
-        self.rnn, self.frames, self.rate = rnn, frames, dropout
-        self.dropout = layers.Dropout(dropout)
+        self.rnn, self.frames, self.dropout = rnn, frames, dropout
+        self.drop = layers.Dropout(dropout)
         self.to_visible, self.to_hidden = (
             layers.Dense(size, use_bias=False, name=name) if size else None
-            for size, name in zip(sizes, ("to_visible", "to_hidden"), strict=True)
+            for size, name in zip(frames.sizes, ("to_visible", "to_hidden"), strict=True)
         )
 
-    def past(self, v: object, training: bool | None = None) -> object:
-        """What the RNN knows before each frame: (batch, steps, D + told) → (batch, steps, units)."""
+    def build(self, shape: tuple) -> None:
+        self.rnn.build(shape)
+        units = self.rnn.compute_output_shape(shape)[-1]
+        for shift in (self.to_visible, self.to_hidden):
+            if shift:
+                shift.build((None, units))
+        self.built = True
+
+    def past(self, v: Tensor, training: bool | None = None) -> Tensor:
+        """Output of the RNN before each frame: (batch, steps, D + n) → (batch, steps, units)."""
         v = ops.maximum(ops.cast(v, "float32"), 0.0)
-        keys = v[..., : self.frames.visible]
-        before = ops.concatenate([ops.zeros_like(keys[:, :1]), keys[:, :-1]], axis=1)
-        told = v[..., self.frames.visible :]
-        h = self.rnn(ops.concatenate([before, told], axis=-1) if told.shape[-1] else before, training=training)
-        return self.dropout(h, training=training)
+        frames, condition = v[..., : self.frames.visible], v[..., self.frames.visible :]
+        before = ops.concatenate([ops.zeros_like(frames[:, :1]), frames[:, :-1]], axis=1)
+        u = self.rnn(
+            ops.concatenate([before, condition], axis=-1) if condition.shape[-1] else before, training=training
+        )
+        return self.drop(u, training=training)
 
-    def moved(self, h: object) -> tuple:
-        """What is added to the frame model's biases: (frames, units) → visible (frames, …), hidden (frames, …)."""
-        return tuple(to(h) if to else None for to in (self.to_visible, self.to_hidden))
+    def shifts(self, u: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """B u and C u, added to the frame model's biases: (frames, units) → visible, hidden (frames, …)."""
+        return tuple(to(u) if to else None for to in (self.to_visible, self.to_hidden))
 
-    def call(self, v: object, training: bool | None = None) -> object:
-        h = self.past(v, training=training)
+    def call(self, v: Tensor, training: bool | None = None) -> Tensor:
+        u = self.past(v, training=training)
         v = ops.cast(v, "float32")[..., : self.frames.visible]
-        # What fills up is left out, not multiplied by zero.
+        # Padding is left out, not multiplied by zero.
         real = ops.reshape(v[..., 0] != NO_FRAME, (-1,))
         (at,) = ops.nonzero(real)
         frames = ops.take(ops.reshape(v, (-1, self.frames.visible)), at, axis=0)
-        h = ops.take(ops.reshape(h, (-1, h.shape[-1])), at, axis=0)
-        nats = self.frame_nats(frames, *self.moved(h), training)
-        return ops.reshape(ops.segment_sum(nats, ops.cast(at, "int32"), ops.shape(real)[0]), ops.shape(v)[:2])
+        u = ops.take(ops.reshape(u, (-1, u.shape[-1])), at, axis=0)
+        loss = (self.frames.training_loss if training else self.frames)(frames, *self.shifts(u))
+        return ops.reshape(ops.segment_sum(loss, ops.cast(at, "int32"), ops.shape(real)[0]), ops.shape(v)[:2])
 
-    def frame_nats(self, v: object, visible: object, hidden: object, training: bool | None) -> object:
-        """What each frame costs, (frames,)."""
-        return self.frames(v, visible, hidden)
-
-    def compute_loss(
-        self,
-        x: object = None,
-        y: object = None,
-        y_pred: object = None,
-        sample_weight: object = None,
-        training: bool = True,
-    ) -> object:
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True) -> Tensor:  # noqa: ANN001
         counts = ops.cast(x[..., 0] != NO_FRAME, "float32")
         if sample_weight is not None:
             counts = counts * sample_weight
         return ops.sum(counts * y_pred) / ops.maximum(ops.sum(counts), 1.0)
 
+    def start(self, condition: np.ndarray | None, n: int) -> list[Tensor]:
+        """States of the RNN for n sequences. condition: as in ``step``."""
+        return self.rnn.cell.get_initial_state(batch_size=n)
 
-@keras.saving.register_keras_serializable("course")
-class RNNNADE(OverTime):
-    """RNN-NADE: composition of an RNN, along time, and a NADE, across the keys of a frame. The likelihood is exact.
+    def step(self, v: np.ndarray, states: list, condition: np.ndarray | None = None) -> tuple[tuple, list]:
+        """The shifts of the next frame, and the new states. v: the last frames (n, D), zeros before the first.
 
-    rnn: (batch, steps, D) → (batch, steps, units), seeing only what it is given so far. nade: ``NADE``, ``NoteByNote``.
+        condition: (n, numbers), known of the next frame, where the model was trained with such numbers.
+        """
+        v = np.asarray(v, np.float32)
+        v = v if condition is None else np.concatenate([v, condition], axis=1, dtype=np.float32)
+        u, states = self.rnn.cell(v, states, training=False)
+        return self.shifts(u), states
 
-        h_t = rnn(v_1 … v_{t−1}),   b_t = b + B h_t,   c_t = c + C h_t,   p(v_t | v_1 … v_{t−1}) = nade with b_t, c_t
+    def get_config(self) -> dict:
+        return arguments(self)
 
-    ``model(v)``: frames (batch, steps, D), filled up with NOTHING → −log p of each, (batch, steps), 0 for what fills.
-    Its loss is their mean over the real frames: ``model.fit(frames)``; with sample_weight (batch, steps), the
-    weighted mean.
-
-    Source: Boulanger-Lewandowski, Bengio & Vincent, arXiv:1206.6392. Notebook: 12.
-    """
-
-    def __init__(self, rnn: keras.Model | layers.Layer, nade: NADE, dropout: float = 0.0, **kwargs: object) -> None:
-        super().__init__(rnn, nade, nade.sizes, dropout, **kwargs)
-
-
-@keras.saving.register_keras_serializable("course")
-class RNNRBM(OverTime):
-    """RNN-RBM: composition of an RNN, along time, and an RBM, across the keys of a frame.
-
-    rnn: (batch, steps, D) → (batch, steps, units), seeing only the past. rbm: an ``RBM`` of D keys; its k counts.
-
-        h_t = rnn(v_1 … v_{t−1}),   b_t = b + B h_t,   c_t = c + C h_t,   p(v_t | v_1 … v_{t−1}) = rbm with b_t, c_t
-
-    ``model(v)``: frames (batch, steps, D), filled up with NOTHING → F of each, (batch, steps), 0 for what fills.
-    The loss is F(v) − F(v′) as in ``RBM``. The likelihood needs Z_t for each frame: ``log_likelihood``.
-    Source: Boulanger-Lewandowski, Bengio & Vincent, arXiv:1206.6392. Notebook: 12.
-    """
-
-    def __init__(self, rnn: keras.Model | layers.Layer, rbm: RBM, dropout: float = 0.0, **kwargs: object) -> None:
-        super().__init__(rnn, rbm, (rbm.visible, rbm.hidden), dropout, **kwargs)
-
-    def frame_nats(self, v: object, visible: object, hidden: object, training: bool | None) -> object:
-        """F(v), and in training F(v) − F(v′)."""
-        energy = self.frames(v, visible, hidden)
-        if not training:
-            return energy
-        end = ops.stop_gradient(self.frames.gibbs(v, self.frames.k, visible, hidden))
-        return energy - self.frames(end, visible, hidden)
+    @classmethod
+    def from_config(cls, config: dict) -> OverTime:
+        return rebuilt(cls, config)
 
 
-def frame_nats(model: OverTime, sequences: Sequence[np.ndarray], shift: int = 0) -> list[np.ndarray]:
-    """What ``model`` returns for every frame, (steps,) for each sequence: −log p; F for an ``RNNRBM``. Notebook: 12."""
-    result: list[np.ndarray] = [np.empty(0)] * len(sequences)
+def frames_at_once(sequences: Sequence[np.ndarray], frames: int = 8_000) -> Iterator[np.ndarray]:
+    """Indices of sequences of about one length, for batches of so many frames at most, or of one sequence."""
     order = np.argsort([len(s) for s in sequences], kind="stable")
-    for part in np.split(order, range(32, len(order), 32)):
-        costs = np.asarray(model(padded_frames([with_transposition(sequences[i], shift) for i in part])), np.float64)
-        for i, row in zip(part, costs, strict=True):
+    while len(order):
+        lengths = np.array([len(sequences[i]) for i in order])
+        count = max(1, int((lengths * np.arange(1, len(order) + 1) <= frames).sum()))
+        yield order[:count]
+        order = order[count:]
+
+
+def _of_each(model: keras.Model, call: str, sequences: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """What a method gives for the frames of each sequence."""
+    result: list[np.ndarray] = [np.empty(0)] * len(sequences)
+    for part in frames_at_once(sequences):
+        rows = np.asarray(getattr(model, call)(padded_frames([sequences[i] for i in part])))
+        for i, row in zip(part, rows, strict=True):
             result[i] = row[: len(sequences[i])]
     return result
 
 
-def known_before(model: OverTime, sequences: Sequence[np.ndarray], shift: int = 0) -> np.ndarray:
-    """What the RNN knows before each frame of all sequences, one after the other: (frames, units). Notebook: 12."""
-    h = np.asarray(model.past(padded_frames([with_transposition(s, shift) for s in sequences])))
-    return np.concatenate([row[: len(s)] for row, s in zip(h, sequences, strict=True)])
+def frame_nats(model: OverTime, sequences: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """−log p of every frame, or F with an ``RBM``: (steps,) for each sequence (steps, D + n). Notebook: 12."""
+    return [nats.astype(np.float64) for nats in _of_each(model, "__call__", sequences)]
+
+
+def rnn_outputs(model: OverTime, sequences: Sequence[np.ndarray]) -> np.ndarray:
+    """Output of the RNN before each frame of all sequences, one after the other: (frames, units). Notebook: 12."""
+    return np.concatenate(_of_each(model, "past", sequences))
 
 
 class Estimated(NamedTuple):
@@ -157,18 +144,18 @@ class Estimated(NamedTuple):
 
 
 def estimated_nats(
-    model: RNNRBM, v: np.ndarray, h: np.ndarray, base: np.ndarray, runs: int = 4, steps: int = 1000, seed: int = 0
+    model: OverTime, v: np.ndarray, u: np.ndarray, base: np.ndarray, runs: int = 4, steps: int = 1000, seed: int = 0
 ) -> Estimated:
-    """−log p(v_t | the past) of an RNN-RBM: F(v_t) + log Z_t, every Z_t by annealed importance sampling of its own.
+    """−log p(v_t | past) of an RNN-RBM: F(v_t) + log Z_t, every Z_t by annealed importance sampling of its own.
 
-    v: (frames, D). h: (frames, units), of ``known_before``. base: where the runs begin, the log odds of the training
+    v: (frames, D). u: (frames, units), of ``rnn_outputs``. base: where the runs begin, the log odds of the training
     frames, (D,), or a guess for each frame, (frames, D). runs: for each frame; their mean is unbiased for Z, so its log
     is too low, by half of the variance of the mean, about: ``low``. Raises ValueError for fewer than two runs.
     Notebook: 12.
     """
     if runs < 2:
         raise ValueError(f"runs is {runs}; how far they are apart needs two at least. Use 4.")
-    visible, hidden = (np.asarray(part) for part in model.moved(h))
+    visible, hidden = (np.asarray(part) for part in model.shifts(u))
     w, b, c = model.frames.parts
     log_w = np.empty((runs, len(v)))
     for run in range(runs):
@@ -184,98 +171,80 @@ def estimated_nats(
     return Estimated(energy + top + np.log(weights.mean(0)), low)
 
 
-class Ear:
-    """The RNN of a model that hears frames one at a time, for ``count`` musics at once.
-
-    ``ear.expects()``: what is added to the biases of the frame model now. ``ear.hear(frames)``: (count, D).
-    ``ear.keep(which)``: goes on with these of the musics, int (count,). shift: what the model is told of, as in
-    ``FrameBatches``; nothing is moved here. Notebook: 12.
-    """
-
-    def __init__(self, model: OverTime, count: int, shift: int = 0) -> None:
-        self.model, self.beside = model, with_transposition(np.zeros((count, 0)), shift).astype(np.float32)
-        self.state = model.rnn.cell.get_initial_state(batch_size=count)
-        self.hear(np.zeros((count, model.frames.visible)))
-
-    def hear(self, frames: np.ndarray) -> None:
-        x = np.concatenate([np.asarray(frames, np.float32), self.beside], axis=1)
-        self.h, self.state = self.model.rnn.cell(x, self.state, training=False)
-
-    def expects(self) -> tuple[np.ndarray, np.ndarray]:
-        return tuple(np.asarray(part) for part in self.model.moved(self.h))
-
-    def keep(self, which: np.ndarray) -> None:
-        self.h = ops.take(self.h, which, axis=0)
-        self.state = [ops.take(part, which, axis=0) for part in self.state]
-
-
-def improvise_chain(
-    model: RNNRBM, steps: int, count: int, gibbs: int = 25, shift: int = 0, seed: int = 0
+def sample_frames(
+    model: OverTime,
+    length: int,
+    n: int,
+    condition: np.ndarray | None = None,
+    prompt: np.ndarray | None = None,
+    seed: int = 0,
+    **sampling: float,
 ) -> np.ndarray:
-    """bool (count, steps, D): music of an RNN-RBM, a chain of ``gibbs`` steps from silence for each frame.
+    """bool (n, length, D): new sequences. Each step shifts the biases, samples a frame, and feeds it back.
 
+    condition: (n, numbers), as in ``OverTime.step``. prompt: (n, steps, D), frames to begin with.
+    sampling: further arguments of ``model.frames.sample``, such as temperature, or an RBM's gibbs_steps.
     Notebook: 12.
     """
-    model.frames.dice = keras.random.SeedGenerator(seed)
-    ear, made = Ear(model, count, shift), []
-    for _ in range(steps):
-        made.append(np.asarray(model.frames.gibbs(np.zeros((count, model.frames.visible)), gibbs, *ear.expects())))
-        ear.hear(made[-1])
-    return np.stack(made, axis=1).astype(bool)
-
-
-def improvise(
-    model: RNNNADE, steps: int, count: int, temperature: float = 1.0, shift: int = 0, seed: int = 0
-) -> np.ndarray:
-    """bool (count, steps, D): music of an RNN-NADE, each frame drawn exactly, from high to low. Notebook: 12."""
-    rng = np.random.default_rng(seed)
-    ear, made = Ear(model, count, shift), []
-    for _ in range(steps):
-        made.append(model.frames.sample(count, *ear.expects(), rng, temperature=temperature))
-        ear.hear(made[-1])
-    return np.stack(made, axis=1)
+    random, states = model.frames.generator(seed), model.start(condition, n)
+    made = np.zeros((n, length, model.frames.visible), bool)
+    given = 0 if prompt is None else prompt.shape[1]
+    made[:, :given] = prompt if given else False
+    for t in range(length):
+        shifts, states = model.step(made[:, t - 1] if t else np.zeros_like(made[:, 0]), states, condition)
+        if t >= given:
+            made[:, t] = model.frames.sample(n, *shifts, seed=random, **sampling)
+    return made
 
 
 class Completion(NamedTuple):
-    """Music under a melody: frames, bool (steps, D), and log p of each of its notes, (steps,), as estimated."""
+    """Frames, bool (steps, D), whose first units were given, and log p of each of these, (steps,), as estimated."""
 
     frames: np.ndarray
     log_p: np.ndarray
 
 
-def complete_below(
-    model: RNNNADE, highest: Sequence[int], particles: int = 1, temperature: float = 1.0, shift: int = 0, seed: int = 0
+def complete_frames(
+    model: OverTime,
+    first: Sequence[int],
+    particles: int = 1,
+    temperature: float = 1.0,
+    condition: np.ndarray | None = None,
+    seed: int = 0,
 ) -> Completion:
-    """All lower notes under a melody, by particles: musics that are written side by side, and die and multiply.
+    """The rest of frames whose first units, from the last one D − 1 down, are given: sequential Monte Carlo.
 
-    highest: the highest key of each frame, D for silence. In each step every particle is weighed by how probable the
-    melody's note is after what it wrote; when the weight is with fewer than half of them, particles are drawn anew by
-    weight; then each draws the rest of its frame, exactly. One particle never looks ahead. One of the last is returned.
+    model: with ``NADE`` or ``UnitByUnit``. first: the first unit that is on in each frame, D where none is.
+    particles: sequences that are sampled side by side. condition: (particles, numbers), as in ``OverTime.step``.
 
-        p(melody) ≈ Π_t Σ_i W_i p(m_t | past of particle i),   W: weights so far, that sum to 1
+    In each step every particle is weighted by the probability that it gave to the first unit before it was given. When
+    the effective sample size, 1 / Σ W², falls below half, particles are resampled by weight. Then each samples the rest
+    of its frame, exactly. One particle never looks ahead. One of the last is returned.
+
+        p(all first units) ≈ Π_t Σ_i W_i p(first_t | past of particle i),   W: weights so far, that sum to 1
 
     is unbiased for any number of particles. Source: Gordon, Salmond & Smith, IEE Proceedings F 140 (1993); Pitt &
-    Shephard, JASA 94 (1999). Raises ValueError for a key that is not there, and without a particle. Notebook: 12.
+    Shephard, JASA 94 (1999). Raises ValueError for a unit that is not there, and without a particle. Notebook: 12.
     """
-    keys = model.frames.visible
-    if particles < 1 or not all(0 <= key <= keys for key in highest):
-        raise ValueError(f"{particles} particles, keys {min(highest)}..{max(highest)}; use 1 at least, and 0..{keys}.")
-    rng = np.random.default_rng(seed)
-    ear = Ear(model, particles, shift)
-    made = np.zeros((particles, len(highest), keys), bool)
-    nothing, none = np.zeros((particles, keys), np.float32), np.full(particles, keys)
+    units = model.frames.visible
+    if particles < 1 or not all(0 <= unit <= units for unit in first):
+        raise ValueError(f"{particles} particles, units {min(first)}..{max(first)}; use 1 at least, and 0..{units}.")
+    rng, states = np.random.default_rng(seed), model.start(condition, particles)
+    made = np.zeros((particles, len(first), units), bool)
+    no_units = np.zeros((particles, units), np.float32)
+    v, undecided = no_units, np.full(particles, units)
     weight, log_p = np.full(particles, 1 / particles), []
-    for step, key in enumerate(highest):
-        expected = model.frames.next_note(nothing, none, *ear.expects(), temperature)[:, key]
+    for t, unit in enumerate(first):
+        shifts, states = model.step(v, states, condition)
+        expected = model.frames.next_unit(no_units, undecided, *shifts, temperature)[:, unit]
         weight = weight * np.maximum(expected, 1e-300)
         log_p.append(np.log(weight.sum()))
         weight = weight / weight.sum()
         if 1 / (weight**2).sum() < particles / 2:
             up_to = weight.cumsum()
-            which = np.searchsorted(up_to, (rng.random() + np.arange(particles)) / particles * up_to[-1])
-            made = made[which]
-            ear.keep(which)
+            kept = np.searchsorted(up_to, (rng.random() + np.arange(particles)) / particles * up_to[-1])
+            made = made[kept]
+            shifts, states = ([ops.take(part, kept, axis=0) for part in parts] for parts in (shifts, states))
             weight = np.full(particles, 1 / particles)
-        made[:, step] = model.frames.sample(particles, *ear.expects(), rng, key, temperature)
-        ear.hear(made[:, step])
+        v = made[:, t] = model.frames.sample(particles, *shifts, rng, unit, temperature)
     return Completion(made[rng.choice(particles, p=weight)], np.array(log_p))

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from course_lib.architectures.tensors import Tensor
+
 if TYPE_CHECKING:
     from course_lib.architectures.boltzmann import RBM
 
@@ -53,7 +55,7 @@ def importance_weights(
     """float64 (runs,): log weights of annealed importance sampling, whose mean exp is Z, each run by itself.
 
     w: (D, H). b, c: (D,) and (H,), or one for each run, (runs, D) and (runs, H). base: (runs, D), the biases of the
-    machine without weights at which each run begins; the nearer its frames are to p, the less the weights vary.
+    RBM without weights at which each run begins; the nearer its frames are to p, the less the weights vary.
 
     Temperature β rises from 0 to 1 in ``steps`` steps over p_β(v) ∝ exp(v·((1 − β) base + β b)) Π_j (1 +
     exp(c_j + β v·W_j)): before each Gibbs step, the run gains log p_β(v) − log p_β′(v). At β = 0 Z is known.
@@ -67,21 +69,21 @@ def importance_weights(
     def softplus(x: np.ndarray) -> np.ndarray:
         return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
-    def chosen(logits: np.ndarray) -> np.ndarray:
+    def sampled(logits: np.ndarray) -> np.ndarray:
         return (rng.random(logits.shape, np.float32) * (1 + np.exp(-logits)) < 1).astype(np.float32)
 
     with np.errstate(over="ignore"):
         log_w = np.logaddexp(0, base.astype(np.float64)).sum(1) + np.logaddexp(0, c.astype(np.float64)).sum(-1)
         log_w = np.broadcast_to(log_w, runs).copy()
-        v = chosen(base)
+        v = sampled(base)
         before = 0.0
         for beta in np.linspace(0, 1, steps + 1)[1:].astype(np.float32):
-            heard = v @ w
-            hot = c + beta * heard
+            from_v = v @ w
+            hot = c + beta * from_v
             gain = (beta - before) * (v * rise).sum(1)
-            log_w += gain + (softplus(hot) - softplus(c + np.float32(before) * heard)).sum(1)
+            log_w += gain + (softplus(hot) - softplus(c + np.float32(before) * from_v)).sum(1)
             if beta < 1:
-                v = chosen(base + beta * rise + beta * (chosen(hot) @ w_t))
+                v = sampled(base + beta * rise + beta * (sampled(hot) @ w_t))
             before = beta
     return log_w
 
@@ -97,7 +99,7 @@ def annealed_importance(
 ) -> Estimate:
     """log Z of an RBM, estimated with ``runs`` runs of annealed importance sampling, with its 95 % interval.
 
-    base: (D,), biases of the machine at which they begin (default: b); the log odds of the training frames are good.
+    base: (D,), biases of the RBM at which they begin (default: b); the log odds of the training frames are good.
     The interval is 2.58 standard errors of the mean weight to both sides: were the weights normal, that would hold
     99 % of the time, but they are skewed. Where few weights carry the sum it is too narrow: raise ``steps``.
     Raises ValueError for fewer than two runs. Notebook: 06.
@@ -132,20 +134,19 @@ def log_probabilities(rbm: RBM) -> np.ndarray:
 class ExactNats(keras.metrics.Metric):
     """Mean −log p(v) of the frames, in nats, for ``compile(metrics=[ExactNats(rbm)])``: mean F(v) + log Z.
 
-    F is what the machine had at each batch, Z what it has at the end: on validation frames, where nothing moves,
-    that is exact. Notebook: 06.
+    F is that of the RBM at each batch, Z that of the RBM at the end: on validation frames, where no weight moves, the
+    result is exact. Notebook: 06.
     """
 
     def __init__(self, rbm: RBM, name: str = "nats") -> None:
         super().__init__(name=name)
-        self._rbm = [rbm]  # in a list: Keras need not take the machine for a part of its own metric
-        self._every = every_frame(rbm.visible)
+        self.rbm, self.every = rbm, every_frame(rbm.visible)
         self.energy = self.add_weight(name="energy", initializer="zeros")
-        self.frames = self.add_weight(name="frames", initializer="zeros")
+        self.count = self.add_weight(name="count", initializer="zeros")
 
-    def update_state(self, y_true: object, y_pred: object, sample_weight: object = None) -> None:
+    def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> None:
         self.energy.assign_add(ops.sum(y_pred))
-        self.frames.assign_add(ops.cast(ops.size(y_pred), "float32"))
+        self.count.assign_add(ops.cast(ops.size(y_pred), "float32"))
 
-    def result(self) -> object:
-        return self.energy / ops.maximum(self.frames, 1) + ops.logsumexp(-self._rbm[0](self._every))
+    def result(self) -> Tensor:
+        return self.energy / ops.maximum(self.count, 1) + ops.logsumexp(-self.rbm(self.every))

@@ -6,37 +6,63 @@ ends each; what the others mean is not known here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
+import numpy as np
 from keras import layers, ops
 
-from course_lib.symbols import PAD, START
+from course_lib.architectures.tensors import Tensor, arguments, rebuilt
+from course_lib.symbols import PAD
+
+POSITIONS = 24
+"""Sines and cosines of a positional encoding."""
 
 
-@keras.saving.register_keras_serializable("course")
+class StepByStep(keras.Model):
+    """The protocol of a network that predicts a sequence number by number: two methods, ``start`` and ``step``.
+
+    A subclass builds its graph in ``__init__``, for training on whole sequences at once, and keeps its arguments as
+    attributes, ``symbols`` (how many numbers there are) among them. ``Sampler`` and ``beam_search`` need no more.
+
+    condition: what the network is conditioned on, a list of tensors (n, ...); [] for none. Notebook: 05.
+    """
+
+    def start(self, condition: list[Tensor], n: int) -> list[Tensor]:
+        """The states of n sequences before their first number, each (n, ...)."""
+        raise NotImplementedError
+
+    def step(self, number: Tensor, states: list[Tensor], condition: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """The last number, int (n,), and the states before it → logits of the next one (n, symbols), the new states."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict:
+        return arguments(self)
+
+    @classmethod
+    def from_config(cls, config: dict) -> StepByStep:
+        return rebuilt(cls, config)
+
+
 class OneHotEmbedding(layers.Layer):
     """Numbers as one-hot vectors: int (...) → float (..., symbols).
 
-    masked: tells the layers behind it to keep their state where the number is PAD. Notebook: 05.
+    masked: whether the layers behind it keep their state where the number is PAD. Notebook: 05.
     """
 
     def __init__(self, symbols: int, masked: bool = False, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.symbols, self.masked = symbols, masked
 
-    def call(self, numbers: object) -> object:
+    def call(self, numbers: Tensor) -> Tensor:
         return ops.one_hot(numbers, self.symbols)
 
-    def compute_mask(self, numbers: object, mask: object = None) -> object:
+    def compute_mask(self, numbers: Tensor, mask: Tensor = None) -> Tensor:
         return ops.not_equal(numbers, PAD) if self.masked else None
 
-    def get_config(self) -> dict:
-        return {**super().get_config(), "symbols": self.symbols, "masked": self.masked}
 
-
-def recurrent(symbols: int, cells: Sequence[layers.Layer], dropout: float = 0.0) -> keras.Model:
-    """A language model: at every step, from the numbers so far, the logits of the next one.
+class RecurrentModel(StepByStep):
+    """LSTMⁿ, a language model: at every step, from the numbers so far, the logits of the next one.
 
     symbols: how many numbers there are. cells: one Keras cell a layer, such as ``[LSTMCell(512), LSTMCell(512)]``;
         SimpleRNNCell and GRUCell do as well. dropout: share of units that are silent, the same through a sequence.
@@ -46,19 +72,33 @@ def recurrent(symbols: int, cells: Sequence[layers.Layer], dropout: float = 0.0)
     folk-rnn: 5,599,881 parameters. Sources: Sturm et al., arXiv:1604.08723; dropout: Gal & Ghahramani,
     arXiv:1512.05287. Notebook: 05.
     """
-    numbers = keras.Input((None,), dtype="int32")
-    x = OneHotEmbedding(symbols)(numbers)
-    for cell in cells:
-        x = layers.RNN(cell, return_sequences=True)(x)
-        x = layers.SpatialDropout1D(dropout)(x)
-    return keras.Model(numbers, layers.Dense(symbols)(x))
+
+    def __init__(self, symbols: int, cells: Sequence[layers.Layer], dropout: float = 0.0, **kwargs: object) -> None:
+        numbers, logits = keras.Input((None,), dtype="int32"), layers.Dense(symbols)
+        x = OneHotEmbedding(symbols)(numbers)
+        for cell in cells:
+            x = layers.RNN(cell, return_sequences=True)(x)
+            x = layers.SpatialDropout1D(dropout)(x)
+        super().__init__(numbers, logits(x), **kwargs)
+        self.symbols, self.cells, self.dropout, self.logits = symbols, list(cells), dropout, logits
+
+    def start(self, condition: list[Tensor], n: int) -> list[Tensor]:
+        return [cell.get_initial_state(batch_size=n) for cell in self.cells]
+
+    def step(self, number: Tensor, states: list[Tensor], condition: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        x, after = ops.one_hot(number, self.symbols), []
+        for cell, state in zip(self.cells, states, strict=True):
+            x, state = cell(x, state)
+            after.append(state)
+        return self.logits(x), after
 
 
-def rnn_encoder(steps: int, symbols: int, numbers: int, cells: Sequence[layers.Layer]) -> keras.Model:
+def rnn_encoder(steps: int | None, symbols: int, numbers: int, cells: Sequence[layers.Layer]) -> keras.Model:
     """Reads a sequence and keeps one vector: int (batch, steps) → (batch, numbers), W h_T + b with the last state h_T.
 
-    PAD is passed over. numbers: size of the code for an ``Autoencoder``, twice its size for a ``VAE``. cells: as in
-    ``recurrent``. Sources: Cho et al., arXiv:1406.1078; Fabius & van Amersfoort, arXiv:1412.6581. Notebook: 10.
+    PAD is passed over. steps: None for any number of them. numbers: size of the code for an ``Autoencoder``, twice its
+    size for a ``VAE``. cells: as in ``RecurrentModel``. Sources: Cho et al., arXiv:1406.1078; Fabius & van Amersfoort,
+    arXiv:1412.6581. Notebook: 10.
     """
     sequence = keras.Input((steps,), dtype="int32")
     x = OneHotEmbedding(symbols, masked=True)(sequence)
@@ -67,45 +107,43 @@ def rnn_encoder(steps: int, symbols: int, numbers: int, cells: Sequence[layers.L
     return keras.Model(sequence, layers.Dense(numbers)(x))
 
 
-def rnn_decoder(code: int, steps: int, symbols: int, cell: layers.Layer, feedback: bool = True) -> keras.Model:
-    """Writes a sequence from one vector: (batch, code) → logits (batch, steps, symbols).
-
-    The first state is h_0 = tanh(V z + c), and every step sees z. feedback: every step also sees the probabilities
-    of the step before (no *teacher forcing*: it never sees the right answer). cell: one Keras cell with ``units``.
-    Sources: Cho et al., arXiv:1406.1078; Fabius & van Amersfoort, arXiv:1412.6581. Notebook: 10.
-    """
-    z = keras.Input((code,))
+def first_states(cell: layers.Layer) -> list[layers.Layer]:
+    """A layer for each state of a cell that makes the first one from a code z: h_0 = tanh(V z + c). Notebook: 10."""
     sizes = cell.state_size if isinstance(cell.state_size, list | tuple) else [cell.state_size]
-    first = [layers.Dense(size, activation="tanh")(z) for size in sizes]
-    every = layers.RepeatVector(steps)(z)
-    if feedback:
-        states = [Silence(symbols)(z), *first]
-        logits = layers.RNN(FeedbackCell(cell, symbols), return_sequences=True)(every, initial_state=states)
-    else:
-        logits = layers.Dense(symbols)(layers.RNN(cell, return_sequences=True)(every, initial_state=first))
-    return keras.Model(z, logits)
+    return [layers.Dense(size, activation="tanh") for size in sizes]
 
 
-@keras.saving.register_keras_serializable("course")
-class Silence(layers.Layer):
-    """Nothing has been said yet: (batch, ...) → zeros (batch, symbols). Notebook: 10."""
+class FreeRunningDecoder(StepByStep):
+    """A decoder that is fed its own predictions, in training too: (batch, code) → logits (batch, steps, symbols).
 
-    def __init__(self, symbols: int, **kwargs: object) -> None:
-        super().__init__(**kwargs)
-        self.symbols = symbols
+    code: numbers of z. steps: of every output. symbols: how many numbers there are. cell: one Keras cell.
 
-    def call(self, z: object) -> object:
-        return ops.zeros((ops.shape(z)[0], self.symbols))
+        h_0 = tanh(V z + c),   h_t = cell([z, p_{t−1}], h_{t−1}),   p_t = softmax(W h_t + b),   p_0 = 0
 
-    def get_config(self) -> dict:
-        return {**super().get_config(), "symbols": self.symbols}
+    There is no *teacher forcing*: it never sees the true numbers before. Sources: Cho et al., arXiv:1406.1078; Fabius &
+    van Amersfoort, arXiv:1412.6581. Notebook: 10.
+    """
+
+    def __init__(self, code: int, steps: int, symbols: int, cell: layers.Layer, **kwargs: object) -> None:
+        z, first, feedback = keras.Input((code,)), first_states(cell), FeedbackCell(cell, symbols)
+        nothing = ops.zeros_like(z[:, :1]) + np.zeros(symbols, "float32")  # no number is predicted yet
+        states = [nothing, *(layer(z) for layer in first)]
+        logits = layers.RNN(feedback, return_sequences=True)(layers.RepeatVector(steps)(z), initial_state=states)
+        super().__init__(z, logits, **kwargs)
+        self.code, self.steps, self.symbols, self.cell = code, steps, symbols, cell
+        self.first, self.feedback = first, feedback
+
+    def start(self, condition: list[Tensor], n: int) -> list[Tensor]:
+        return [ops.zeros((n, self.symbols)), *(layer(condition[0]) for layer in self.first)]
+
+    def step(self, number: Tensor, states: list[Tensor], condition: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        return self.feedback(condition[0], states)  # its own probabilities are its input, not the number chosen
 
 
-@keras.saving.register_keras_serializable("course")
 class FeedbackCell(layers.Layer):
-    """A cell that also sees what it said a step before: (batch, inputs), states → logits (batch, symbols), states.
+    """A cell that is also fed its last prediction: (batch, inputs), states → logits (batch, symbols), states.
 
-    cell: the Keras cell inside. Its states follow the probabilities said, softmax(logits). Notebook: 10.
+    cell: the Keras cell inside. Its states follow the probabilities predicted, softmax(logits). Notebook: 10.
     """
 
     def __init__(self, cell: layers.Layer, symbols: int, **kwargs: object) -> None:
@@ -116,116 +154,162 @@ class FeedbackCell(layers.Layer):
         self.logits = layers.Dense(symbols)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        if not self.cell.built:  # in a model read from a file it is
+        if not self.cell.built:
             self.cell.build((input_shape[0], input_shape[-1] + self.symbols))
         self.logits.build((input_shape[0], self.cell.output_size))
 
-    def call(self, inputs: object, states: Sequence, training: bool | None = None) -> tuple:
-        said, *inner = states
-        h, inner = self.cell(ops.concatenate([inputs, said], axis=-1), inner, training=training)
+    def call(self, inputs: Tensor, states: Sequence[Tensor], training: bool | None = None) -> tuple:
+        predicted, *inner = states
+        h, inner = self.cell(ops.concatenate([inputs, predicted], axis=-1), inner, training=training)
         logits = self.logits(h)
         return logits, [ops.softmax(logits), *(inner if isinstance(inner, list | tuple) else [inner])]
 
     def get_config(self) -> dict:
-        cell = keras.saving.serialize_keras_object(self.cell)
-        return {**super().get_config(), "cell": cell, "symbols": self.symbols}
+        return arguments(self)
 
     @classmethod
     def from_config(cls, config: dict) -> FeedbackCell:
-        return cls(**{**config, "cell": keras.saving.deserialize_keras_object(config["cell"])})
+        return rebuilt(cls, config)
 
 
-def forward_only(features: int, labels: int, cells: Sequence[layers.Layer], dropout: float = 0.0) -> keras.Model:
-    """A label for every step from what came so far: float (batch, steps, features) → logits (batch, steps, labels).
+def positional_encoding(t: Tensor, size: int = POSITIONS) -> Tensor:
+    """Sines and cosines of the number of a step: t float (...), 0, 1, 2, … → (..., size).
 
-    cells: a Keras cell for each layer, such as ``LSTMCell(128)``. dropout: share of what is silent in training. Steps
-    whose features are all 0 are padding. Notebook: 09.
+        sin(t · 100^(−2i / size)) and the cosines of the same, i = 0 … size/2 − 1
+
+    Source: Vaswani et al., arXiv:1706.03762 (there with 10,000). Notebook: 10.
     """
-    x = keras.Input((None, features))
-    h, real = x, ops.any(ops.not_equal(x, 0), axis=-1)
-    for cell in cells:
-        h = layers.Dropout(dropout)(layers.RNN(cell, return_sequences=True)(h, mask=real))
-    return keras.Model(x, layers.Dense(labels)(h))
+    angle = ops.expand_dims(t, -1) * (100.0 ** (-2 * np.arange(size // 2, dtype="float32") / size))
+    return ops.concatenate([ops.sin(angle), ops.cos(angle)], axis=-1)
 
 
-def bidirectional(
-    features: int, labels: int, cells: Sequence[tuple[layers.Layer, layers.Layer]], dropout: float = 0.0
-) -> keras.Model:
-    """A label for every step from all that comes before and after it.
+def step_numbers(sequence: Tensor) -> Tensor:
+    """The number of each step of int (batch, steps): float (batch, steps), 0, 1, 2, … Notebook: 10."""
+    return ops.cumsum(ops.cast(ops.ones_like(sequence), "float32"), axis=1) - 1
 
-    cells: for each layer a Keras cell that reads forward and one that reads backward. The rest is as in
-    ``forward_only``. →h_t = forward(x_t, →h_{t−1}), ←h_t = backward(x_t, ←h_{t+1}), logits_t = W [→h_t, ←h_t] + b.
+
+class WordDropout(layers.Layer):
+    """In training PAD in the place of a share of the numbers, so that what is missing has to come from the code.
+
+    share: of the numbers. seed: of the choice. int (batch, steps) → the same. Raises ValueError for a share outside
+    0..1. Source: Bowman et al., arXiv:1511.06349. Notebook: 11.
+    """
+
+    def __init__(self, share: float, seed: int = 0, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        if not 0 <= share <= 1:
+            raise ValueError(f"word dropout is {share}; it is a share, 0..1.")
+        self.share, self.seed = share, seed
+        self.generator = keras.random.SeedGenerator(seed)
+
+    def call(self, numbers: Tensor, training: bool = False) -> Tensor:
+        if not training or not self.share:
+            return numbers
+        return ops.where(keras.random.uniform(ops.shape(numbers), seed=self.generator) < self.share, PAD, numbers)
+
+
+class RecurrentDecoder(StepByStep):
+    """A teacher-forced decoder: p(x | z) = Π_t p(x_t | x_1 … x_{t−1}, z), for sequences of any length.
+
+    | symbol | shape | meaning |
+    | z | (batch, code) | the code, an input of every step |
+    | previous | int (batch, steps) | START, then the *true* numbers, one step late: ``shifted_right`` |
+    | output | (batch, steps, symbols) | logits of the number that follows each previous one |
+
+    code, symbols: sizes as above. cell: one Keras cell. positions: size of a positional encoding among the inputs;
+        0: none. from_code: whether the first state is h_0 = tanh(V z + c), or zeros. word_dropout: share of the
+        previous numbers that are masked in training. dropout: share of units that are silent, the same through a
+        sequence.
+
+        h_t = cell([one_hot(x_{t−1}), encoding(t), z], h_{t−1}),   p(x_t | x_1 … x_{t−1}, z) = softmax(W h_t + b)
+
+    To write where there is no x: ``Sampler``, ``beam_search``. Sources: Cho et al., arXiv:1406.1078; Fabius & van
+    Amersfoort, arXiv:1412.6581; Bowman et al., arXiv:1511.06349. Notebook: 10.
+    """
+
+    def __init__(
+        self,
+        code: int,
+        symbols: int,
+        cell: layers.Layer,
+        positions: int = 0,
+        from_code: bool = True,
+        word_dropout: float = 0.0,
+        dropout: float = 0.0,
+        **kwargs: object,
+    ) -> None:
+        z, previous = keras.Input((code,)), keras.Input((None,), dtype="int32")
+        first, logits = first_states(cell) if from_code else [], layers.Dense(symbols)
+        states = [layer(z) for layer in first]
+        t = step_numbers(previous)
+        everywhere = ops.zeros_like(t[..., None]) + z[:, None]  # (batch, steps, code)
+        numbers = WordDropout(word_dropout)(previous)
+        x = ops.concatenate(self.inputs_of(numbers, t, everywhere, symbols, positions), axis=-1)
+        h = layers.RNN(cell, return_sequences=True)(x, initial_state=states or None)
+        h = layers.SpatialDropout1D(dropout)(h)
+        super().__init__([z, previous], logits(h), **kwargs)
+        self.code, self.symbols, self.cell, self.positions, self.from_code = code, symbols, cell, positions, from_code
+        self.word_dropout, self.dropout, self.first, self.logits = word_dropout, dropout, first, logits
+
+    @staticmethod
+    def inputs_of(numbers: Tensor, t: Tensor, z: Tensor, symbols: int, positions: int) -> list[Tensor]:
+        """What the cell gets at one step (n, …), or at all of them (batch, steps, …)."""
+        encoding = [positional_encoding(t, positions)] if positions else []
+        return [ops.one_hot(numbers, symbols), *encoding, z]
+
+    def start(self, condition: list[Tensor], n: int) -> list[Tensor]:
+        states = [layer(condition[0]) for layer in self.first] or self.cell.get_initial_state(batch_size=n)
+        return [*states, ops.zeros((n,))]
+
+    def step(self, number: Tensor, states: list[Tensor], condition: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        *states, t = states
+        x = self.inputs_of(number, t, condition[0], self.symbols, self.positions)
+        h, states = self.cell(ops.concatenate(x, axis=-1), states)
+        return self.logits(h), [*states, t + 1]
+
+
+Reader = Callable[..., Tensor]
+"""Called as ``reader(x, mask=...)``: float (batch, steps, features), bool (batch, steps) → (batch, steps, units)."""
+
+
+def bidirectional(forward: Reader, backward: Reader) -> Reader:
+    """Bidirectional(RNN, RNN): at every step what comes before it and what comes after it.
+
+    forward, backward: any two layers, such as ``LSTM(96, return_sequences=True)``, or ``bidirectional`` again.
+
+    Gives [→h_t, ←h_t], (batch, steps, both units), with →h_t = forward(x_t, →h_{t−1}) and
+    ←h_t = backward(x_t, ←h_{t+1}). Steps where the mask is False are passed over.
     Source: Schuster & Paliwal, IEEE Trans. Signal Processing 45 (1997). Notebook: 09.
     """
+
+    def both(x: Tensor, mask: Tensor = None) -> Tensor:
+        turned = None if mask is None else ops.flip(mask, axis=1)
+        past, future = forward(x, mask=mask), backward(ops.flip(x, axis=1), mask=turned)
+        return ops.concatenate([past, ops.flip(future, axis=1)], axis=-1)  # what was read last stands first
+
+    return both
+
+
+def labeller(features: int, labels: int, readers: Sequence[Reader], dropout: float = 0.0) -> keras.Model:
+    """A label for every step of a sequence: float (batch, steps, features) → logits (batch, steps, labels).
+
+    readers: one above the other; ``LSTM(96, return_sequences=True)`` knows what came so far, ``bidirectional`` all of
+        the sequence. dropout: share of what is silent in training, behind each of them. Steps whose features are all 0
+        are padding. Notebook: 09.
+    """
     x = keras.Input((None, features))
     h, real = x, ops.any(ops.not_equal(x, 0), axis=-1)
-    for forward, backward in cells:
-        past = layers.RNN(forward, return_sequences=True)(h, mask=real)
-        future = layers.RNN(backward, return_sequences=True, go_backwards=True)(h, mask=real)
-        both = ops.concatenate([past, ops.flip(future, axis=1)], axis=-1)  # what was read last stands first
-        h = layers.Dropout(dropout)(both)
+    for reader in readers:
+        h = layers.Dropout(dropout)(reader(h, mask=real))
     return keras.Model(x, layers.Dense(labels)(h))
 
 
-class Told(layers.Layer):
-    """What the decoder is told at each step: the number before, one-hot, and the code z.
-
-    symbols: how many numbers there are. word_dropout: share of the numbers that are silenced while it trains, START
-        too: PAD stands in their place, so that what is missing has to come from z (Bowman et al., arXiv:1511.06349).
-        seed: of the silence.
-
-    (z (batch, d), x int (batch, steps)) → float (batch, steps, symbols + d). Raises ValueError for a share outside
-    0..1. Notebook: 11.
-    """
-
-    def __init__(self, symbols: int, word_dropout: float = 0.0, seed: int = 0, **kwargs: object) -> None:
-        super().__init__(**kwargs)
-        if not 0 <= word_dropout <= 1:
-            raise ValueError(f"word_dropout is {word_dropout}; it is a share, 0..1.")
-        self.symbols, self.word_dropout, self.seed = symbols, word_dropout, seed
-        self.chance = keras.random.SeedGenerator(seed)
-
-    def call(self, z: object, x: object, training: bool = False) -> object:
-        x = ops.cast(x, "int32")
-        before = ops.concatenate([ops.full_like(x[:, :1], START), x[:, :-1]], axis=1)
-        if training and self.word_dropout:
-            heard = keras.random.uniform(ops.shape(before), seed=self.chance) >= self.word_dropout
-            before = ops.where(heard, before, PAD)
-        return self.beside(z[:, None], before)
-
-    def beside(self, z: object, before: object) -> object:
-        """(z (batch, 1, d), the numbers before (batch, steps)) → (batch, steps, symbols + d)."""
-        every = ops.ones_like(before[..., None], dtype=z.dtype) * z
-        return ops.concatenate([ops.one_hot(before, self.symbols, dtype=z.dtype), every], axis=-1)
-
-    def compute_output_shape(self, z_shape: tuple, x_shape: tuple) -> tuple:
-        return (*x_shape, self.symbols + z_shape[-1])
-
-    def get_config(self) -> dict:
-        own = {"symbols": self.symbols, "word_dropout": self.word_dropout, "seed": self.seed}
-        return {**super().get_config(), **own}
-
-
-def taught_decoder(
-    code: int, symbols: int, cell: layers.Layer, word_dropout: float = 0.0, dropout: float = 0.0
-) -> keras.Model:
-    """A recurrent decoder with a teacher: p(x | z) = Π_t p(x_t | x_1 … x_{t−1}, z), sequences of any length.
-
-    code: d, the numbers of z. symbols: how many numbers there are. cell: one Keras cell, such as ``GRUCell(160)``.
-        word_dropout: as in ``Told``. dropout: share of units that are silent, the same through a sequence.
-
-    Two inputs, z (batch, d) and the example x, int (batch, steps) → logits (batch, steps, symbols). The first state
-    is h_0 = tanh(V z + c), and every step sees z and the *true* number before it. To write where there is no x:
-    ``Writer``. Sources: Fabius & van Amersfoort, arXiv:1412.6581; with a teacher: Bowman et al., arXiv:1511.06349.
-    Notebook: 11.
-    """
-    z, x = keras.Input((code,), name="z"), keras.Input((None,), dtype="int32", name="x")
-    sizes = cell.state_size if isinstance(cell.state_size, list | tuple) else [cell.state_size]
-    first = [layers.Dense(size, activation="tanh", name=f"first_{i}")(z) for i, size in enumerate(sizes)]
-    told = Told(symbols, word_dropout, name="told")(z, x)
-    h = layers.RNN(cell, return_sequences=True, name="rnn")(told, initial_state=first)
-    h = layers.SpatialDropout1D(dropout)(h)
-    return keras.Model([z, x], layers.Dense(symbols, name="logits")(h))
-
-
-keras.saving.register_keras_serializable("course")(Told)
+for _one in (
+    OneHotEmbedding,
+    RecurrentModel,
+    FreeRunningDecoder,
+    FeedbackCell,
+    WordDropout,
+    RecurrentDecoder,
+):
+    keras.saving.register_keras_serializable("course")(_one)

@@ -10,6 +10,7 @@ import numpy as np
 from keras import layers, ops
 
 from course_lib.architectures.autoencoder import Autoencoder
+from course_lib.architectures.tensors import Tensor
 
 
 class ELBO(NamedTuple):
@@ -23,7 +24,7 @@ class ELBO(NamedTuple):
     kl: float
 
 
-def gaussian_kl(mean: object, log_var: object) -> object:
+def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
     """KL(N(μ, σ²) ‖ N(0, 1)) = ½ (μ² + σ² − 1 − log σ²), in nats, for each dimension.
 
     mean, log_var: μ and log σ², of any one shape. The sum over the last axis is the KL of a diagonal Gaussian.
@@ -43,40 +44,33 @@ class Sampling(layers.Layer):
         self.seed = seed
         self.noise = keras.random.SeedGenerator(seed)
 
-    def call(self, mean: object, log_var: object) -> object:
+    def call(self, mean: Tensor, log_var: Tensor) -> Tensor:
         return mean + ops.exp(0.5 * log_var) * keras.random.normal(ops.shape(mean), dtype=mean.dtype, seed=self.noise)
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "seed": self.seed}
 
 
 class VAE(Autoencoder):
     """Variational(Autoencoder): x → q(z | x) = N(μ, σ²) → z ~ q → decoder(z), with a prior p(z) = N(0, 1).
 
     encoder: any Keras model (batch, ...) → (batch, 2 · d): first the d means μ, then the d log variances log σ².
-    decoder: any Keras model (batch, d) → what the compiled loss expects. A decoder with a second input is
-        *teacher-forced*: it gets z and the example x, and has to predict each part of x from the parts before it.
+    decoder: any Keras model (batch, d) → what the compiled loss expects; further inputs as in ``Autoencoder``.
     beta: weight of the KL; 1 gives the evidence lower bound (ELBO), more gives β-VAE.
-    free_bits: nats of KL that each dimension may use without paying, as a mean over the batch.
+    free_bits: nats of KL without penalty in each dimension, as a mean over the batch.
     anneal: training steps (batches) in which the weight of the KL rises in a line from 0 to beta; None: at once.
-    steps: time steps over which the compiled loss is a mean; read from an output (batch, steps, symbols), must be
-        said for a flat one. Steps that are masked must count as zero, as in ``VoiceCrossEntropy``.
     seed: of the noise.
 
-    Compile it with a loss in nats a time step. In nats an example, ``loss`` = ``reconstruction`` + beta · ``kl``:
+    Compile it with a loss in nats an *example*, such as ``TokenCrossEntropy("sequence")``. In the same unit
+    ``loss`` = ``reconstruction`` + beta · ``kl``:
 
-        reconstruction = steps · compiled loss = E_q[−log p(x | z)], from one sample of z;
+        reconstruction = compiled loss = E_q[−log p(x | z)], from one sample of z;
         kl = Σ_d ½ (μ² + σ² − 1 − log σ²), in training Σ_d max(free_bits, mean of it over the batch).
 
     Annealing and free bits change the training loss only: ``val_loss`` always has the whole beta · kl, and is −ELBO
     for beta = 1; choose the best epoch by it. ``vae(x)`` gives (output, mean, log_var).
 
-    Raises ValueError when the encoder does not give 2 · d numbers, and for a flat output without ``steps``.
+    Raises ValueError when the encoder does not give 2 · d numbers.
     Sources: Kingma & Welling, arXiv:1312.6114; Higgins et al., β-VAE, ICLR (2017); free bits: Kingma et al.,
     arXiv:1606.04934; annealing: Bowman et al., arXiv:1511.06349. Notebook: 04.
     """
-
-    numbers_per_unit = 2
 
     def __init__(
         self,
@@ -85,59 +79,48 @@ class VAE(Autoencoder):
         beta: float = 1.0,
         free_bits: float = 0.0,
         anneal: int | None = None,
-        steps: int | None = None,
         seed: int = 0,
         **kwargs: object,
     ) -> None:
         super().__init__(encoder, decoder, **kwargs)
-        if steps is None and len(decoder.output_shape) < 3:
-            raise ValueError(f"the decoder's output {decoder.output_shape} is flat: say how many time steps=.")
-        self.beta, self.free_bits, self.anneal, self.steps, self.seed = beta, free_bits, anneal, steps, seed
+        self.beta, self.free_bits, self.anneal, self.seed = beta, free_bits, anneal, seed
         self.sampling = Sampling(seed)
         self.kl_mean = keras.metrics.Mean("kl")
         # A weight, so that a checkpoint and a saved model remember how far the annealing has come.
         self.warmth = self.add_weight((), "zeros" if anneal else "ones", trainable=False, name="warmth")
 
-    def encode(self, x: object) -> tuple:
-        """Input → (mean, log_var) of q(z | x), each (batch, d)."""
+    def check_code(self, gives: int, takes: int) -> None:
+        if gives != 2 * takes:
+            raise ValueError(
+                f"the encoder gives {gives} numbers and the decoder takes {takes}. Let the encoder end with "
+                f"{2 * takes}: a mean and a log variance for each."
+            )
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The encoder's input → (mean, log_var) of q(z | x), each (batch, d)."""
         return tuple(ops.split(self.encoder(x), 2, axis=-1))
 
-    @property
-    def teacher_forced(self) -> bool:
-        """Whether the decoder is shown the example while it trains."""
-        return len(self.decoder.inputs) == 2
-
-    def decode(self, code: object) -> object:
-        """Code → output. Raises ValueError for a teacher-forced decoder, which has to write step by step."""
-        if self.teacher_forced:
-            raise ValueError("this decoder hears itself: write with a sampler, such as AutoregressiveSampler(decoder).")
-        return super().decode(code)
-
-    def reconstruct(self, x: object) -> object:
+    def reconstruct(self, x: Tensor) -> Tensor:
         """Input → mean of q(z | x) → output; no noise."""
-        return self.decode(self.encode(x)[0])
+        x, *given = self.listed(x)
+        return self.decode(self.encode(x)[0], *given)
 
-    def sample(self, n: int, seed: int) -> object:
+    def sample(self, n: int, seed: int) -> Tensor:
         """n outputs for z ~ N(0, 1)."""
         return self.decode(keras.random.normal((n, *self.code_shape), seed=seed))
 
-    def call(self, x: object, training: bool | None = None) -> tuple:  # Keras hands ``training`` on to the parts
+    def call(
+        self, x: Tensor, training: bool | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:  # training: as in Autoencoder
+        x, *given = self.listed(x)
         mean, log_var = self.encode(x)
-        z = self.sampling(mean, log_var)
-        return self.decoder([z, x] if self.teacher_forced else z), mean, log_var
+        return self.decode(self.sampling(mean, log_var), *given), mean, log_var
 
-    def compute_loss(
-        self,
-        x: object = None,
-        y: object = None,
-        y_pred: object = None,
-        sample_weight: object = None,
-        training: bool = True,
-    ) -> object:
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True) -> Tensor:  # noqa: ANN001
         output, mean, log_var = y_pred
         weight_decay = sum(self.losses)  # of the parts, where they have any
-        loss = keras.Model.compute_loss(self, x, x if y is None else y, output, sample_weight, training)
-        reconstruction = (self.steps or ops.shape(output)[1]) * (loss - weight_decay)
+        y = self.listed(x)[0] if y is None else y
+        reconstruction = keras.Model.compute_loss(self, x, y, output, sample_weight, training) - weight_decay
         kl = ops.mean(gaussian_kl(mean, log_var), axis=0)
         self.reconstruction_mean.update_state(reconstruction, sample_weight=ops.shape(mean)[0])
         self.kl_mean.update_state(ops.sum(kl), sample_weight=ops.shape(mean)[0])
@@ -149,10 +132,10 @@ class VAE(Autoencoder):
                 self.warmth.assign(ops.minimum(1.0, self.warmth + 1 / self.anneal))
         return reconstruction + beta * ops.sum(kl) + weight_decay
 
-    def compute_metrics(self, x: object, y: object, y_pred: tuple, sample_weight: object = None) -> dict:
+    def compute_metrics(self, x: Tensor, y: Tensor, y_pred: tuple, sample_weight: Tensor = None) -> dict:
         return super().compute_metrics(x, y, y_pred[0], sample_weight)
 
-    def elbo(self, x: object, y: object = None, samples: int = 1, seed: int = 0) -> ELBO:
+    def elbo(self, x: Tensor, y: Tensor = None, samples: int = 1, seed: int = 0) -> ELBO:
         """Mean ELBO of the examples x (targets y, else x itself), each with ``samples`` draws of z.
 
         Raises ValueError when ``samples`` is less than 1.
@@ -167,12 +150,6 @@ class VAE(Autoencoder):
         reconstruction, kl = (float(np.mean([run[key] for run in runs])) for key in ("reconstruction", "kl"))
         return ELBO(-reconstruction - kl, reconstruction, kl)
 
-    def get_config(self) -> dict:
-        config = super().get_config()
-        del config["penalty"]
-        own = ("beta", "free_bits", "anneal", "steps", "seed")
-        return {**config, **{name: getattr(self, name) for name in own}}
-
 
 def autoregressive_decoder(
     code: int,
@@ -185,38 +162,40 @@ def autoregressive_decoder(
     dropout: float = 0.05,
     word_dropout: float = 0.5,
 ) -> keras.Model:
-    """A decoder that hears itself: p(x | z) = Π_t Π_v p(x_{t,v} | the steps before t, the voices above v at t, z).
+    """An autoregressive decoder: p(x | z) = Π_t Π_g p(x_{t,g} | the steps before t, the groups before g at t, z).
 
-    code: d, the numbers of z. steps: time steps. sizes: symbols of each voice.
+    | symbol | shape | meaning |
+    | z | (batch, code) | the code |
+    | x | (batch, steps, Σ sizes) | one symbol of each group at each step, one-hot |
+    | output | (batch, steps, Σ sizes) | logits |
+
+    code, steps: sizes as above. sizes: symbols of each group.
     embedding: numbers that a time step is summed up in. hidden: ReLU units that unfold z over time.
-    width: ReLU units that decide a voice. reach: how many of the last time steps are heard.
-    dropout: share of units that are silent while it trains. word_dropout: share of the past time steps that
-        cannot be heard while it trains, so that z has to be used (Bowman et al., arXiv:1511.06349).
+    width: ReLU units that decide a group. reach: how many of the last time steps are an input.
+    dropout: share of units that are silent in training. word_dropout: share of the past time steps that are masked
+        in training, so that z has to be used (Bowman et al., arXiv:1511.06349).
 
-    Two inputs, z (batch, d) and x (batch, steps, sum(sizes)), one-hot → logits, shaped like x. x is the example
-    itself: while it trains, every symbol is predicted from the *true* ones before it (*teacher forcing*), all in one
-    pass. To write music where there is no x: ``AutoregressiveSampler``. Notebook: 04.
+    x is the example itself: every symbol is predicted from the *true* ones before it (*teacher forcing*), all in one
+    pass. To write where there is no x: ``AutoregressiveSampler``. Notebook: 04.
     """
     z, x = keras.Input((code,), name="z"), keras.Input((steps, sum(sizes)), name="x")
     plan = layers.Dropout(dropout)(layers.Dense(hidden, activation="relu", name="hidden")(z))
     plan = layers.Reshape((steps, embedding))(layers.Dense(steps * embedding, name="unfold")(plan))
     plan = layers.Dense(width, name="plan")(plan)
-    heard = layers.Dense(embedding, use_bias=False, name="hear")(x)
-    heard = layers.Dropout(word_dropout, noise_shape=(None, steps, 1))(heard)
-    before = layers.Cropping1D((0, 1))(layers.ZeroPadding1D((1, 0))(heard))  # the step itself is not heard
+    embedded = layers.Dense(embedding, use_bias=False, name="embed")(x)
+    embedded = layers.Dropout(word_dropout, noise_shape=(None, steps, 1))(embedded)
+    before = layers.Cropping1D((0, 1))(layers.ZeroPadding1D((1, 0))(embedded))  # one step later: not the step itself
     past = layers.Conv1D(width, reach, padding="causal", use_bias=False, name="past")(before)
     own, logits = layers.Add()([plan, past]), []
-    for voice, size in enumerate(sizes):
-        if voice:
-            end = sum(sizes[:voice])
-            above = x[..., end - sizes[voice - 1] : end]
-            own = layers.Add()([own, layers.Dense(width, use_bias=False, name=f"above_{voice}")(above)])
+    for group, size in enumerate(sizes):
+        if group:
+            end = sum(sizes[:group])
+            last = x[..., end - sizes[group - 1] : end]
+            own = layers.Add()([own, layers.Dense(width, use_bias=False, name=f"before_{group}")(last)])
         decided = layers.Dropout(dropout)(layers.Activation("relu")(own))
-        logits.append(layers.Dense(size, name=f"voice_{voice}")(decided))
+        logits.append(layers.Dense(size, name=f"group_{group}")(decided))
     return keras.Model([z, x], layers.Concatenate()(logits))
 
 
-keras.saving.register_keras_serializable("course")(Sampling)
-
-
-keras.saving.register_keras_serializable("course")(VAE)
+for _one in (Sampling, VAE):
+    keras.saving.register_keras_serializable("course")(_one)

@@ -10,8 +10,8 @@ from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebso
 class PromptConnection(ZMQChannelsWebsocketConnection):
     """Jupyter's own connection of a kernel with the browser, without Nagle's algorithm.
 
-    A kernel says "busy" before it answers. By default, TCP holds the answer back until the browser has acknowledged
-    that word, which it does after 40 ms: too long for a widget that follows the hand.
+    A kernel sends "busy" before it answers. By default, TCP holds the answer back until the browser has acknowledged
+    that message, which it does after 40 ms: too long for a widget that follows the hand.
     """
 
     def connect(self) -> asyncio.Future[None] | None:

@@ -48,7 +48,7 @@ def execute(notebook: Path, copy: Path) -> int:
     )
     print(f"Running {notebook.name}, profile {os.environ.get('COURSE_PROFILE', 'quick')}", flush=True)
     try:
-        # On the kernel's own stderr, libraries written in C++ talk about themselves; Python's goes into the notebook.
+        # On the kernel's own stderr, libraries written in C++ report on themselves; Python's goes into the notebook.
         # NotebookClient.execute would take the signals for itself and stumble over them.
         with client.setup_kernel(stderr=subprocess.DEVNULL):
             for index, cell in enumerate(book.cells):
@@ -91,8 +91,8 @@ def _titles(cells: list) -> list[str]:
     return titles
 
 
-def main(notebook: str, results: str) -> int:
-    """Executes a notebook into the folder ``results`` and says what lies there. Returns the exit status."""
+def run_notebook(notebook: str, results: str) -> int:
+    """Executes a notebook into the folder ``results`` and prints what lies there. Returns the exit status."""
     began = time.time() - 1  # some file systems round times down
     folder = Path(results)
     status = execute(Path(notebook), folder / Path(notebook).name)
@@ -103,8 +103,8 @@ def main(notebook: str, results: str) -> int:
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: the notebook's Python goes too
     try:
-        sys.exit(main(*sys.argv[1:]))
+        sys.exit(run_notebook(*sys.argv[1:]))
     except KeyboardInterrupt:
-        logging.getLogger("asyncio").disabled = True  # it would tell of the cell that was under way
+        logging.getLogger("asyncio").disabled = True  # it would report the cell that was under way
         print("\nStopped.", file=sys.stderr)
         sys.exit(130)

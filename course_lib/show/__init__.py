@@ -1,4 +1,4 @@
-"""Where a person sees, hears and touches music: plots, notation, sound, panels, widgets."""
+"""What a person sees, listens to and touches: plots, notation, sound, panels, widgets."""
 
 from course_lib.show.audio import mp3, save, synthesize
 from course_lib.show.panel import Player, listen

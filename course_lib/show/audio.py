@@ -1,4 +1,4 @@
-"""Sound: a piece through sampled instruments, samples as MP3 or WAV, and ``save``, which writes it as files."""
+"""Sound: a piece through sampled instruments, samples as MP3 or FLAC, and ``save``, which writes it as files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import importlib.util
 import io
 from collections.abc import Sequence
 from functools import lru_cache
-from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +18,8 @@ from course_lib.show import roll
 SAMPLE_RATE = 16_000
 """Samples a second of everything this module makes. The font's reeds hold nothing above 8 kHz (-50 dB)."""
 
-
 LONGEST = 600.0
 """Seconds of music that are turned into sound at most."""
-
 
 INSTRUMENTS = {
     "piano": 0, "harpsichord": 6, "organ": 19, "guitar": 24, "violin": 40, "viola": 41, "cello": 42, "strings": 48,
@@ -31,19 +28,14 @@ INSTRUMENTS = {
 }  # fmt: skip
 """Names that ``synthesize`` knows, with their General MIDI number 0..127."""
 
-
 REEDS = ("oboe", "clarinet", "english horn", "bassoon")
-"""The default, a reed quartet: four timbres that are told apart, quick to speak, steady and in tune with each other."""
+"""The default, a reed quartet: four distinct timbres, quick to speak, steady and in tune with each other."""
 
-
-_TAIL = 1.0  # seconds after the last step, in which the last notes die away
-
+_TAIL = 1.0  # seconds after the last step, in which the last notes fade
 
 _FADE = 0.4  # seconds at the very end
 
-
 _LOUDNESS = -18.0  # dB below full scale, mean power of the sounding part
-
 
 _CEILING = -1.0  # dB below full scale, no sample is louder
 
@@ -52,7 +44,7 @@ def synthesize(piece: Piece, instruments: str | int | Sequence[str | int] | None
     """The sound of a piece: float32 (samples,), mono, and the sample rate in Hz.
 
     instruments: for all voices or one for each: names from ``INSTRUMENTS`` or General MIDI numbers 0..127.
-        None takes ``REEDS``, from the highest voice on, again and again.
+        None takes ``REEDS``, from the highest voice on, in turn.
     The sound lasts ``piece.seconds`` and one second more. Its mean power is -18 dB of full scale, so that pieces
     are equally loud, and its peak -1 dB at most. Raises MusicError for an unknown instrument or above ``LONGEST``.
     """
@@ -75,7 +67,7 @@ def rendered(piece: Piece, numbers: Sequence[int]) -> np.ndarray:
     import midirenderer
     import soundfile
 
-    wave = midirenderer.render_wave_from(_font(), _score_for_players(piece, numbers))
+    wave = midirenderer.render_wave_from(_font(), midi_bytes(piece, programs=numbers, tail=_TAIL))
     stereo, rate = soundfile.read(io.BytesIO(wave), dtype="float32", always_2d=True)
     samples = _fewer_samples((stereo[:, 0] + stereo[:, 1]) / 2, rate // SAMPLE_RATE)
     return samples[: round((piece.seconds + _TAIL) * SAMPLE_RATE)]
@@ -89,11 +81,6 @@ def mp3(samples: np.ndarray, sample_rate: int) -> bytes:
 def flac(samples: np.ndarray, sample_rate: int) -> bytes:
     """Samples as FLAC, 16 bits: six times the size of MP3, in a twentieth of the time."""
     return _encoded(samples, sample_rate, format="FLAC", subtype="PCM_16")
-
-
-def wav(samples: np.ndarray, sample_rate: int) -> bytes:
-    """Samples as WAV, 16 bits."""
-    return _encoded(samples, sample_rate, format="WAV", subtype="PCM_16")
 
 
 def save(
@@ -120,21 +107,6 @@ def save(
     path.parent.mkdir(parents=True, exist_ok=True)
     written = [write_whole(path.with_name(path.name + ending), data).name for ending, data in contents.items()]
     print(f"In {Path(stem).parent.as_posix()}: {', '.join(written)}")
-
-
-class Sound:
-    """The browser's own small player for a piece, without roll and score. ``listen`` shows all three."""
-
-    def __init__(self, piece: Piece, instruments: str | int | Sequence[str | int] | None = None) -> None:
-        self.name = piece.title or "sound"
-        self.seconds = piece.seconds
-        self.mp3 = mp3(*synthesize(piece, instruments))
-
-    def __repr__(self) -> str:
-        return f"Sound of {self.name}, {self.seconds:.0f} s"
-
-    def _repr_html_(self) -> str:
-        return f'<audio controls aria-label="{escape(repr(self))}" src="{data_url(self.mp3, "audio/mpeg")}"></audio>'
 
 
 def data_url(content: bytes, kind: str) -> str:
@@ -168,21 +140,6 @@ def programs(piece: Piece, instruments: str | int | Sequence[str | int] | None) 
                 f"instrument {name!r} is unknown. Take a number 0..127 or one of {', '.join(INSTRUMENTS)}."
             )
     return [INSTRUMENTS.get(name, name) for name in chosen]  # type: ignore[misc]
-
-
-def _score_for_players(piece: Piece, numbers: Sequence[int]) -> bytes:
-    """The MIDI file with an instrument for each voice and silence at the end."""
-    import mido
-
-    file = mido.MidiFile(file=io.BytesIO(midi_bytes(piece)))
-    for track, program in zip(file.tracks[1:], numbers, strict=True):  # the first track holds the facts
-        channel = next((message.channel for message in track if message.type == "note_on"), None)
-        if channel is not None:
-            track.insert(0, mido.Message("program_change", channel=channel, program=program))
-    file.tracks[0][-1].time += round(file.ticks_per_beat * _TAIL * piece.tempo / 60)
-    out = io.BytesIO()
-    file.save(file=out)
-    return out.getvalue()
 
 
 def _fewer_samples(samples: np.ndarray, factor: int) -> np.ndarray:

@@ -15,9 +15,7 @@ from course_lib.show.roll import bar_count
 
 _SVG = "http://www.w3.org/2000/svg"
 
-
 _NOT_DRAWN = {"placeholder", "tempo"}  # the metronome mark would bring a whole text font along
-
 
 _number = count(1)
 
@@ -60,7 +58,7 @@ def engrave(piece: Piece, width: int = 900) -> str:
         toolkit.setOptions({"adjustPageWidth": True})
         toolkit.redoLayout()
     pages = [toolkit.renderToSVG(page + 1) for page in range(toolkit.getPageCount())]
-    return "".join(_small(page, alt_text(piece)) for page in pages)
+    return "".join(_small(page, score_alt(piece)) for page in pages)
 
 
 def svg_url(svg: str) -> str:
@@ -69,28 +67,14 @@ def svg_url(svg: str) -> str:
     return "data:image/svg+xml," + quote(plain, safe=" '=/:;,()+!*@$")
 
 
-def alt_text(piece: Piece) -> str:
+def score_alt(piece: Piece) -> str:
     """What the picture of the score shows, in words."""
     voices = ", ".join(piece.voices)
     return f"Score of {piece.title or 'a piece without title'}: {bar_count(piece)}, staves for {voices}."
 
 
-class Score:
-    """The engraved score as a displayable object."""
-
-    def __init__(self, piece: Piece, width: int = 900) -> None:
-        self.svg = engrave(piece, width)
-        self.alt = alt_text(piece)
-
-    def __repr__(self) -> str:
-        return self.alt
-
-    def _repr_html_(self) -> str:
-        return f'<div style="background:#fff;color:#000">{self.svg}</div>'
-
-
 def _small(svg: str, label: str) -> str:
-    """The engraver's SVG without what only its own tools use: about half the size."""
+    """The engraver's SVG without what only its own tools use: half the size."""
     ElementTree.register_namespace("", _SVG)
     root = ElementTree.fromstring(svg)
     name = f"score{zlib.crc32(svg.encode()):08x}-{next(_number)}"

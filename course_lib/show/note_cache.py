@@ -12,19 +12,14 @@ from course_lib.show.audio import LONGEST, SAMPLE_RATE, level, programs, rendere
 
 HARMONICS = 24
 
-
 ATTACK = (0.0, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.25, 0.4, 0.7, 1.2)
 """Seconds after the start of a note at which ``NoteCache.swell`` tells its loudness."""
 
-
 _SHORTEST = 2  # seconds for which a note is rendered at least; a longer one once it is needed
-
 
 _RELEASE = 0.4  # seconds in which a note dies away after its end
 
-
 _BLOCK = 160  # samples over which loudness is taken
-
 
 _STEADY = slice(round(0.3 * SAMPLE_RATE), round(1.3 * SAMPLE_RATE))
 
@@ -33,7 +28,7 @@ class NoteCache:
     """Sound for pieces that follow each other quickly, in the instruments of ``synthesize``.
 
     A note that has been rendered once is cut to the length that is asked for, with the release that the sound font
-    gives it. A piece whose notes are known takes a millisecond, about a hundredth of ``synthesize``.
+    gives it. A piece whose notes are known takes a millisecond, a hundredth of ``synthesize``.
     instruments: as in ``synthesize``. Several threads may use it.
     """
 
@@ -83,7 +78,6 @@ class NoteCache:
 
 
 _known: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}  # some 130 kB a note
-
 
 _lock = Lock()
 

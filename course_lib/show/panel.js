@@ -25,8 +25,8 @@ function mountTake(take, bytes, loop = false) {
   let buffer, source, begun, at = 0, wanted = 0, newest = 0, drawn = -1;
 
   const within = (time) => (loop ? time % seconds : Math.min(time, seconds));
-  const heard = () => sound().currentTime - begun - (sound().outputLatency || 0);
-  const now = () => within(source ? Math.max(heard(), at) : at);
+  const elapsed = () => sound().currentTime - begun - (sound().outputLatency || 0);
+  const now = () => within(source ? Math.max(elapsed(), at) : at);
   const decode = (data) => (typeof data === "function" ? data() : sound().decodeAudioData(data ?? decoded(audio.src)));
 
   function draw() {

@@ -17,27 +17,23 @@ import traitlets
 
 from course_lib.music.files import midi_bytes, musicxml
 from course_lib.music.piece import MusicError, Piece, note_name
-from course_lib.show import notation, roll
+from course_lib.show import roll
 from course_lib.show.audio import data_url, mp3, synthesize
-from course_lib.show.notation import engrave, svg_url
+from course_lib.show.notation import engrave, score_alt, svg_url
 
 CSS = Path(__file__).with_name("panel.css").read_text(encoding="utf-8")
 
-
 JAVASCRIPT = Path(__file__).with_name("panel.js").read_text(encoding="utf-8")
-
 
 _LEAST_STEP = 10  # pixels for a quarter note; where the page is narrower than that, the roll scrolls
 
-
 _OURS = 'data-lm-suppress-shortcuts="true"'  # a key pressed here is none of JupyterLab's shortcuts
-
 
 _number = count(1)
 
 
 class Panel:
-    """One or several pieces to hear, see and read. Made by ``listen``."""
+    """One or several pieces to listen to, to see and to read. Made by ``listen``."""
 
     def __init__(self, html: str, text: str) -> None:
         self.html, self.text = html, text
@@ -78,7 +74,7 @@ def listen(
         f'<div class="listen" id="{name}"><style>{CSS}</style>{inside}'
         f"<script>(() => {{\n{JAVASCRIPT}\n{script}\n}})();</script></div>"
     )
-    return Panel(html, "\n".join(roll.alt_text(piece) for piece in pieces))
+    return Panel(html, "\n".join(roll.roll_alt(piece) for piece in pieces))
 
 
 def markup(pieces: Sequence[Piece], titles: Sequence[str], caption: str, sounds: Sequence[bytes] | None = None) -> str:
@@ -142,7 +138,7 @@ def score(piece: Piece) -> str:
     """The engraved score as an image."""
     svg = engrave(piece)
     least = round(0.7 * float(re.search(r'width="([\d.]+)', svg)[1]))  # pixels; on less, the score scrolls
-    return f'<img alt="{escape(notation.alt_text(piece))}" style="max-width:max(100%,{least}px)" src="{svg_url(svg)}">'
+    return f'<img alt="{escape(score_alt(piece))}" style="max-width:max(100%,{least}px)" src="{svg_url(svg)}">'
 
 
 def file_name(title: str) -> str:
@@ -176,7 +172,7 @@ def _roll(piece: Piece, span: float, pitches: tuple[int, int]) -> str:
     )
     return (
         f'<div class="roll"><div class="pitches" aria-hidden="true">{names}</div><div class="scroll">'
-        f'<div class="grid" style="min-width:{width}px"><img draggable="false" alt="{escape(roll.alt_text(piece))}" '
+        f'<div class="grid" style="min-width:{width}px"><img draggable="false" alt="{escape(roll.roll_alt(piece))}" '
         f'width="100%" style="height:{height}px" src="{picture}">'
         f'<div class="numbers" aria-hidden="true">{numbers}</div><div class="cursor"></div></div></div></div>'
     )
@@ -263,7 +259,7 @@ class Player(anywidget.AnyWidget):
         self._piece = piece
 
     def __repr__(self) -> str:
-        return f"Player. {roll.alt_text(self._piece)}"
+        return f"Player. {roll.roll_alt(self._piece)}"
 
     def _state(self, piece: Piece) -> dict[str, str | bytes]:
         title = piece.title or "Untitled" if self.title is None else self.title

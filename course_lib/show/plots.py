@@ -27,12 +27,11 @@ _SMALL, _NORMAL = 12, 13.5  # points: still read where a phone shows the picture
 
 _GREY, _PALE = "#595959", "#D9D9D9"
 
-
 _FILLS = {"data": "#FFFFFF", "layer": "#DCE9F5", "random": "#FBE5D0", "loss": "#EFEFEF"}
 
 
 class Picture:
-    """A PNG with its alt text: what a notebook shows, and what a screen reader says."""
+    """A PNG with its alt text: what a notebook shows, and what a screen reader reads out."""
 
     def __init__(self, png: bytes, alt: str, width: int, height: int) -> None:
         self.png, self.alt, self.width, self.height = png, alt, width, height
@@ -72,7 +71,7 @@ def figure(drawn: Axes | Figure, alt: str) -> Picture:
 def plot_piano_roll(piece: Piece, ax: Axes | None = None, title: str | None = None, legend: bool = True) -> Axes:
     """Piano roll: time in bars to the right, pitch upwards, a colour for each voice.
 
-    A held note is one box of colour, struck repeats are parted by a gap, a note that sounded before the piece
+    A held note is one box of colour, repeated notes are parted by a gap, a note that sounded before the piece
     began sticks out on the left. title: None takes the piece's. Middle C = MIDI 60 = C4. Notebook: 01.
     """
     from matplotlib.collections import PolyCollection

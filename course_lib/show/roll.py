@@ -10,8 +10,7 @@ import numpy as np
 from course_lib.music.piece import REST, SATB, Note, Piece, note_name
 
 VOICE_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Soprano, alto, tenor, bass, further voices: the set of Okabe and Ito, told apart with any colour vision."""
-
+"""Soprano, alto, tenor, bass, further voices: the set of Okabe and Ito, distinct with any colour vision."""
 
 _NATURALS = (0, 2, 4, 7, 9)  # without F and B, whose names would stand on those of E and C
 
@@ -43,7 +42,7 @@ def voice_colour(piece: Piece, voice: int) -> str:
 def note_boxes(piece: Piece) -> list[NoteBox]:
     """A box for each note, in the order in which they are to be drawn.
 
-    A box ends a little before its note does: struck repeats are two boxes, a held note is one. A note that was
+    A box ends a little before its note does: two notes of one pitch are two boxes, a held note is one. A note that was
     sounding before the piece began sticks out on the left. Where voices share a pitch, the shorter note is drawn
     over the longer at half the height: above its middle for the higher voice, below for the lower.
     """
@@ -104,15 +103,15 @@ def bar_count(piece: Piece) -> str:
     return f"{count} bar" if count == 1 else f"{count} bars"
 
 
-def alt_text(piece: Piece) -> str:
+def roll_alt(piece: Piece) -> str:
     """What the roll shows, in words: key, metre, length, and the range of each voice."""
     beats, unit = piece.time_signature
     ranges = []
     for voice, name in enumerate(piece.voices):
         pitch = piece.pitch[:, voice]
         pitch = pitch[pitch != REST]
-        said = f"{note_name(int(pitch.min()))} to {note_name(int(pitch.max()))}" if len(pitch) else "silent"
-        ranges.append(f"{name} {said}")
+        extent = f"{note_name(int(pitch.min()))} to {note_name(int(pitch.max()))}" if len(pitch) else "silent"
+        ranges.append(f"{name} {extent}")
     facts = [piece.key or "", f"{beats}/{unit} time", bar_count(piece), f"{piece.seconds:.0f} seconds"]
-    about = ", ".join(fact for fact in facts if fact)
-    return f"Piano roll of {piece.title or 'a piece without title'}: {about}. {'; '.join(ranges)}."
+    title = piece.title or "a piece without title"
+    return f"Piano roll of {title}: {', '.join(filter(None, facts))}. {'; '.join(ranges)}."

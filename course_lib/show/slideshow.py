@@ -1,4 +1,4 @@
-"""``Film``: pictures that follow one another, with a slider and a play button, in one piece of HTML."""
+"""``Slideshow``: pictures that follow one another, with a slider and a play button, in one piece of HTML."""
 
 from __future__ import annotations
 
@@ -13,19 +13,16 @@ from course_lib.show.plots import Picture
 
 _OURS = 'data-lm-suppress-shortcuts="true"'  # a key pressed here is none of JupyterLab's shortcuts
 
-
 _BUTTON = "padding:4px 14px;border:0;border-radius:6px;background:#0072b2;color:#fff;cursor:pointer"
-
 
 _number = count(1)
 
-
 _SCRIPT = """
-document.querySelectorAll("#NAME:not([data-alive])").forEach((film) => {
-  film.dataset.alive = "";
+document.querySelectorAll("#NAME:not([data-alive])").forEach((root) => {
+  root.dataset.alive = "";
   const [picture, keys, button, slider, shown] =
-    ["img", ".keys", "button", "input", "output"].map((part) => film.querySelector(part));
-  const frames = JSON.parse(film.querySelector("script").textContent);
+    ["img", ".keys", "button", "input", "output"].map((part) => root.querySelector(part));
+  const frames = JSON.parse(root.querySelector("script").textContent);
   let timer;
   const show = (place) => {
     const [label, alt, source] = frames[place];
@@ -41,7 +38,7 @@ document.querySelectorAll("#NAME:not([data-alive])").forEach((film) => {
     if (+slider.value === frames.length - 1) show(0);
     button.textContent = "Stop";
     timer = setInterval(() => {
-      if (!film.isConnected || +slider.value >= frames.length - 1) return stop();
+      if (!root.isConnected || +slider.value >= frames.length - 1) return stop();
       show(+slider.value + 1);
     }, PAUSE);
   });
@@ -56,7 +53,7 @@ class Slideshow:
     """Pictures to step through. It needs no kernel: a saved page plays too; where no script runs, the last stands.
 
     pictures: from ``figure``, all of one size. labels: what stands beside the slider, one a picture.
-    title: names the film for screen readers. pause: seconds between two pictures while it plays.
+    title: names it for screen readers. pause: seconds between two pictures while it plays.
 
     Raises ValueError when pictures and labels do not pair. Notebook: 03.
     """
@@ -75,7 +72,7 @@ class Slideshow:
             for label, picture in zip(self.labels, self.pictures, strict=True)
         ]
         data = json.dumps(frames, ensure_ascii=False).replace("</", "<\\/")
-        name = f"film-{zlib.crc32(data.encode()):08x}-{next(_number)}"
+        name = f"slideshow-{zlib.crc32(data.encode()):08x}-{next(_number)}"
         script = _SCRIPT.replace("NAME", name).replace("PAUSE", str(round(1000 * self.pause)))
         return (
             f'<div id="{name}" role="group" aria-label="{escape(self.title)}" '

@@ -11,7 +11,6 @@ from course_lib.music.piece import Piece
 
 Cell = str | float | int | None
 
-
 _SHORT = 24  # characters
 
 

@@ -1,4 +1,4 @@
-"""Small Boltzmann machines, summed exactly; chains with clamped units."""
+"""Small RBMs, summed exactly; chains with clamped units."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ import pytest
 from course_lib.architectures.boltzmann import RBM, ExactRBM, clamped_gibbs, cooled
 from course_lib.architectures.partition import ExactNats, every_frame, log_partition, log_probabilities
 
-KEYS, HIDDEN = 5, 3
-EVERY = every_frame(KEYS)
+UNITS, HIDDEN = 5, 3
+EVERY = every_frame(UNITS)
 
 
-def machine(kind: type[RBM] = RBM, seed: int = 0) -> RBM:
-    model, rng = kind(KEYS, HIDDEN), np.random.default_rng(seed)
+def rbm_of(kind: type[RBM] = RBM, seed: int = 0) -> RBM:
+    model, rng = kind(UNITS, HIDDEN), np.random.default_rng(seed)
     for weight in (model.w, model.b, model.c):
         weight.assign(rng.normal(size=weight.shape))
     return model
@@ -28,7 +28,7 @@ def test_every_frame_once() -> None:
 
 
 def test_probabilities_are_energies_without_log_z() -> None:
-    model = machine()
+    model = rbm_of()
     log_p = log_probabilities(model)
     assert np.exp(log_p).sum() == pytest.approx(1)
     np.testing.assert_allclose(log_p, -np.asarray(model(EVERY)) - log_partition(*model.parts), atol=1e-5)
@@ -37,7 +37,7 @@ def test_probabilities_are_energies_without_log_z() -> None:
 def test_the_loss_is_the_likelihood_and_training_finds_the_shares() -> None:
     shares = np.array([0.5, 0.3, 0.2])
     v = np.repeat(EVERY[[3, 12, 25]], (shares * 1000).astype(int), axis=0)
-    model = machine(ExactRBM)
+    model = rbm_of(ExactRBM)
     right = -log_probabilities(model)[[3, 12, 25]] @ shares
     assert float(model.compute_loss(v, y_pred=model(v))) == pytest.approx(right, abs=1e-4)
     model.compile(keras.optimizers.Adam(0.1), jit_compile=False)
@@ -48,7 +48,7 @@ def test_the_loss_is_the_likelihood_and_training_finds_the_shares() -> None:
 
 
 def test_the_metric_is_the_mean_of_all_frames() -> None:
-    model, v = machine(), EVERY[[1, 4, 9, 30, 31, 2, 7]]
+    model, v = rbm_of(), EVERY[[1, 4, 9, 30, 31, 2, 7]]
     model.compile(keras.optimizers.SGD(0.1), metrics=[ExactNats(model)], jit_compile=False)
     found = model.evaluate(v, np.zeros(len(v)), batch_size=3, verbose=0, return_dict=True)
     assert found["nats"] == pytest.approx(-log_probabilities(model)[[1, 4, 9, 30, 31, 2, 7]].mean(), abs=1e-4)
@@ -56,7 +56,7 @@ def test_the_metric_is_the_mean_of_all_frames() -> None:
 
 
 def test_temperature_divides_energies() -> None:
-    model = machine()
+    model = rbm_of()
     w, b, c = model.parts
     every_h = every_frame(HIDDEN)
     joint = np.exp((EVERY @ b[:, None] + (every_h @ c)[None] + EVERY @ w @ every_h.T) / 2.5)
@@ -67,14 +67,14 @@ def test_temperature_divides_energies() -> None:
             cooled(model, temperature)
 
 
-def test_a_clamped_chain_draws_from_the_conditional() -> None:
-    model = machine(seed=3)
-    start = np.zeros((20_000, KEYS), np.float32)
+def test_a_clamped_chain_samples_from_the_conditional() -> None:
+    model = rbm_of(seed=3)
+    start = np.zeros((20_000, UNITS), np.float32)
     start[:, 1] = 1
     free = np.array([True, False, True, False, True])
     end = np.asarray(clamped_gibbs(model, start, free, 30))
     assert (end[:, 1] == 1).all() and (end[:, 3] == 0).all()
-    share = np.bincount((end @ 2 ** np.arange(KEYS)).astype(int), minlength=32) / len(end)
+    share = np.bincount((end @ 2 ** np.arange(UNITS)).astype(int), minlength=32) / len(end)
     agrees = (EVERY[:, 1] == 1) & (EVERY[:, 3] == 0)
     p = np.exp(log_probabilities(model)) * agrees
     assert np.abs(share - p / p.sum()).max() < 0.015
@@ -83,12 +83,12 @@ def test_a_clamped_chain_draws_from_the_conditional() -> None:
 def test_each_chain_may_have_free_units_of_its_own() -> None:
     start = EVERY[[5, 26]]
     free = np.array([[True] * 4 + [False], [False] * 4 + [True]])
-    end = np.asarray(clamped_gibbs(machine(), start, free, 3))
+    end = np.asarray(clamped_gibbs(rbm_of(), start, free, 3))
     assert (end[~free] == start[~free]).all()
 
 
 def test_it_comes_back_from_a_file(tmp_path: Path) -> None:
-    model = machine(ExactRBM)
+    model = rbm_of(ExactRBM)
     model.save(tmp_path / "a.keras")
     again = keras.models.load_model(tmp_path / "a.keras")
     assert isinstance(again, ExactRBM)

@@ -18,8 +18,8 @@ from course_lib.architectures.crbm_constraints import (
 
 STEPS, UNITS = 12, 5
 RNG = np.random.default_rng(0)
-PITCHES = np.eye(5, 4)
-STROKES = np.eye(5)[:, 4:]
+KINDS = np.eye(5, 4)
+ONSETS = np.eye(5)[:, 4:]
 
 
 def similar(seed: int = 3, n: int = 4) -> np.ndarray:
@@ -29,12 +29,12 @@ def similar(seed: int = 3, n: int = 4) -> np.ndarray:
 
 
 CONSTRAINTS = {
-    "structure": SelfSimilarity(PITCHES, 3, similar()),
-    "structures": SelfSimilarity(PITCHES, 3, np.stack([similar(i) for i in range(3)])),
-    "sums": Sums(PITCHES, 5, RNG.random(4)),
-    "sums of windows": Sums(PITCHES, 5, RNG.random((2, 4))),
-    "places": Places(STROKES, RNG.random(5)),
-    "places of each": Places(STROKES, RNG.random((3, 5))),
+    "structure": SelfSimilarity(KINDS, 3, similar()),
+    "structures": SelfSimilarity(KINDS, 3, np.stack([similar(i) for i in range(3)])),
+    "sums": Sums(KINDS, 5, RNG.random(4)),
+    "sums of windows": Sums(KINDS, 5, RNG.random((2, 4))),
+    "places": Places(ONSETS, RNG.random(5)),
+    "places of each": Places(ONSETS, RNG.random((3, 5))),
 }
 
 
@@ -62,19 +62,19 @@ def test_self_similarity_compares_pairs_of_parts() -> None:
     v = np.zeros((1, STEPS, UNITS), np.float32)
     v[0, np.arange(STEPS), np.tile([0, 1, 2, 3, 3, 3], 2)] = 1  # A B A B
     wanted = np.kron(np.ones((2, 2)), np.eye(2))
-    assert float(SelfSimilarity(PITCHES, 3, wanted)(v)[0][0]) == pytest.approx(1, abs=1e-4)
-    assert float(SelfSimilarity(PITCHES, 3, 1 - wanted)(v)[0][0]) == pytest.approx(-1, abs=1e-4)
+    assert float(SelfSimilarity(KINDS, 3, wanted)(v)[0][0]) == pytest.approx(1, abs=1e-4)
+    assert float(SelfSimilarity(KINDS, 3, 1 - wanted)(v)[0][0]) == pytest.approx(-1, abs=1e-4)
 
 
 def test_places_sum_over_all_periods() -> None:
     v = np.zeros((1, STEPS, UNITS), np.float32)
     v[0, ::4, 4] = 1
-    assert float(Places(STROKES, np.array([1, 0, 0, 0]))(v)[0][0]) == pytest.approx(1, abs=1e-4)
-    assert float(Places(STROKES, np.array([0, 0, 1, 0]))(v)[0][0]) == pytest.approx(-1 / 3, abs=1e-4)
+    assert float(Places(ONSETS, np.array([1, 0, 0, 0]))(v)[0][0]) == pytest.approx(1, abs=1e-4)
+    assert float(Places(ONSETS, np.array([0, 0, 1, 0]))(v)[0][0]) == pytest.approx(-1 / 3, abs=1e-4)
 
 
-def free_machine() -> ConvolutionalRBM:
-    """Units that know nothing of each other."""
+def free_crbm() -> ConvolutionalRBM:
+    """Independent units."""
     model = ConvolutionalRBM(UNITS, 2, 3, (4,), seed=1)
     model.w.assign(np.zeros(model.w.shape))
     return model
@@ -82,10 +82,10 @@ def free_machine() -> ConvolutionalRBM:
 
 def test_samples_take_the_structure_and_leave_the_rest() -> None:
     keras.utils.set_random_seed(0)
-    model, wanted = free_machine(), np.kron(np.ones((2, 2)), np.eye(2))
+    model, wanted = free_crbm(), np.kron(np.ones((2, 2)), np.eye(2))
     model.b.assign([0, 0, 0, 0, 2])
-    constraint = SelfSimilarity(PITCHES, 3, wanted)
-    start = model.alone(20, STEPS)
+    constraint = SelfSimilarity(KINDS, 3, wanted)
+    start = model.independent(20, STEPS)
     free = constrained(model, start, [], cooling(60), part=3)
     held = constrained(model, start, [(40.0, constraint)], cooling(60), part=3)
     assert np.asarray(constraint(free)[0]).mean() < 0.3 and np.asarray(constraint(held)[0]).mean() > 0.6
@@ -94,19 +94,21 @@ def test_samples_take_the_structure_and_leave_the_rest() -> None:
 
 
 def test_without_weight_a_gradient_phase_changes_nothing_and_with_it_what_is_held_stays() -> None:
-    model, v = free_machine(), np.zeros((1, STEPS, UNITS), np.float32)
+    model, v = free_crbm(), np.zeros((1, STEPS, UNITS), np.float32)
     v[..., 0] = 1
-    told, one = model.told(np.zeros((1, STEPS, 2), "f4")), np.ones((1, STEPS, 1), "f4")
-    constraint = Places(PITCHES[:, :1], np.array([1, 0, 0, 0]))
-    np.testing.assert_allclose(gradient_phase(model, told, v, one, [(0.0, constraint)], 3, 0.5), told, atol=1e-6)
-    moved = np.asarray(gradient_phase(model, told, v, one, [(20.0, constraint)], 3, 0.5))
+    from_h, one = np.broadcast_to(model.b, (1, STEPS, UNITS)), np.ones((1, STEPS, 1), "f4")
+    constraint = Places(KINDS[:, :1], np.array([1, 0, 0, 0]))
+    np.testing.assert_allclose(gradient_phase(model, from_h, v, one, [(0.0, constraint)], 3, 0.5), from_h, atol=1e-6)
+    moved = np.asarray(gradient_phase(model, from_h, v, one, [(20.0, constraint)], 3, 0.5))
     assert moved[0, 0, 0] > moved[0, 1, 0]
 
 
-def test_every_turn_is_told_of() -> None:
+def test_every_turn_can_be_watched() -> None:
     seen = []
-    model = free_machine()
-    constrained(model, model.alone(2, STEPS), [], [1.0, 0.5], watch=lambda turn, v: seen.append((turn, v.shape[0])))
+    model = free_crbm()
+    constrained(
+        model, model.independent(2, STEPS), [], [1.0, 0.5], watch=lambda turn, v: seen.append((turn, v.shape[0]))
+    )
     assert seen == [(0, 2), (1, 2)]
 
 

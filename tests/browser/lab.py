@@ -88,22 +88,22 @@ def jupyterlab(home: Path) -> Iterator[Lab]:
         server = subprocess.Popen(commands[0], cwd=home, env=course.environment(), stdout=log, stderr=subprocess.STDOUT)
         try:
             for _ in range(600):
-                told = [path.read_text() for path in (home / ".jupyter" / "runtime").glob("jpserver-*.json")]
-                if (told and told[0]) or server.poll() is not None:
+                written = [path.read_text() for path in (home / ".jupyter" / "runtime").glob("jpserver-*.json")]
+                if (written and written[0]) or server.poll() is not None:
                     break
                 time.sleep(0.1)
-            assert told and server.poll() is None, f"JupyterLab did not start:\n{(home / 'lab.log').read_text()}"
-            yield Lab(home, *(json.loads(told[0])[key] for key in ("url", "token")))
+            assert written and server.poll() is None, f"JupyterLab did not start:\n{(home / 'lab.log').read_text()}"
+            yield Lab(home, *(json.loads(written[0])[key] for key in ("url", "token")))
         finally:
             server.terminate()
             server.wait(timeout=60)
 
 
 def open_notebook(page: Page, address: str) -> None:
-    """Opens it and waits until its kernel can work: a click on Run All before that is lost."""
+    """Opens it and waits until its kernel can work: a click on Run All before that does nothing."""
     page.goto(address)
     page.locator(".jp-Notebook .jp-MarkdownOutput h1").first.wait_for()
-    # The round sign beside the kernel's name says "idle" too soon, while there is no kernel yet.
+    # The round sign beside the kernel's name shows "idle" too soon, while there is no kernel yet.
     page.locator("#jp-main-statusbar").get_by_text(re.compile(r"Python 3.* \| Idle")).wait_for()
 
 

@@ -136,14 +136,14 @@ def slide(page: Page) -> None:
     box = page.locator(".jp-OutputArea-output", has=page.get_by_text("hidden units", exact=True))
     take, report = box.locator(".take"), box.locator(".widget-html-content")
     answers = [music(take)]
-    said = []
+    reports = []
     for slider, key, setting in (("dropout", "PageUp", "200 hidden units, dropout 0.5"), ("hidden units", "Home", "2")):
         box.locator(".widget-hslider", has_text=slider).get_by_role("slider").focus()
         page.keyboard.press(key)
         report.get_by_text(re.compile(rf"^{setting}\b.*: .*\d\.\d\d")).wait_for(timeout=3 * MINUTE)
         answers.append(music(take, other_than=answers[-1]))
-        said.append(report.inner_text().partition(":")[2])
-    assert len(set(answers)) == 3 and len(set(said)) == 2, said
+        reports.append(report.inner_text().partition(":")[2])
+    assert len(set(answers)) == 3 and len(set(reports)) == 2, reports
     take.get_by_role("button").click()
     plays(page, take)
 
@@ -151,21 +151,21 @@ def slide(page: Page) -> None:
 def type_a_melody(page: Page) -> None:
     """A melody is harmonised; nonsense gets the library's own sentence, whole, and changes nothing."""
     box = page.locator(".jp-OutputArea-output", has=page.locator("textarea"))
-    take, says = box.locator(".take"), box.locator(".widget-html-content")
+    take, words = box.locator(".take"), box.locator(".widget-html-content")
     before = music(take)
     box.locator("textarea").fill("X:1\nT:Test\nM:4/4\nL:1/4\nK:F\nF G A B | c2 F2 |]")
     box.get_by_role("button", name="Harmonise").click()
     harmonised = music(take, other_than=before)
     alt = take.locator(".roll img").get_attribute("alt") or ""
     assert "2 bars" in alt and "Soprano F4 to C5" in alt and "Bass" in alt
-    says.get_by_text("32 sixteenths").wait_for()
+    words.get_by_text("32 sixteenths").wait_for()
 
     nonsense = "This is <b>no</b> melody."
     with pytest.raises(MusicError) as refusal:
         read_bytes(nonsense.encode(), "typed.abc")
     box.locator("textarea").fill(nonsense)
     box.get_by_role("button", name="Harmonise").click()
-    says.get_by_text(str(refusal.value)).wait_for()
+    words.get_by_text(str(refusal.value)).wait_for()
     assert music(take) == harmonised
 
 
@@ -174,13 +174,13 @@ def test_region(page: Page, lab: Lab) -> None:
     open_notebook(page, lab.address("lab/tree/notebooks/09_bidirectional_rnn.ipynb"))
     run_all(page)
     box = page.locator(".jp-OutputArea-output", has=page.get_by_role("button", name="Another version"))
-    take, says = box.locator(".take"), box.locator(".widget-html-content")
+    take, words = box.locator(".take"), box.locator(".widget-html-content")
     another, undo = box.get_by_role("button", name="Another version"), box.get_by_role("button", name="Undo")
     first = music(take)
     assert undo.is_disabled()
     another.click()
     second = music(take, other_than=first)
-    says.get_by_text(re.compile(r"Bars 2 to 3: \d+ of 48 selected cells")).wait_for()
+    words.get_by_text(re.compile(r"Bars 2 to 3: \d+ of 48 selected cells")).wait_for()
     undo.click()
     assert music(take, other_than=second) == first
 
@@ -189,13 +189,13 @@ def test_region(page: Page, lab: Lab) -> None:
     box.get_by_label("Alto").uncheck()
     another.click()
     music(take, other_than=first)
-    says.get_by_text(re.compile(r"Bars 2 to 4: \d+ of 48 selected cells")).wait_for()
+    words.get_by_text(re.compile(r"Bars 2 to 4: \d+ of 48 selected cells")).wait_for()
     take.get_by_role("button").click()
     plays(page, take)
     for voice in ("Tenor", "Bass"):
         box.get_by_label(voice).uncheck()
     another.click()
-    says.get_by_text("Nothing is selected").wait_for()
+    words.get_by_text("Nothing is selected").wait_for()
 
 
 def test_lstm(page: Page, lab: Lab) -> None:
@@ -203,13 +203,13 @@ def test_lstm(page: Page, lab: Lab) -> None:
     open_notebook(page, lab.address("lab/tree/notebooks/05_lstm.ipynb"))
     run_all(page)
     box = page.locator(".jp-OutputArea-output", has=page.get_by_text("temperature", exact=True))
-    take, says = box.locator(".take"), box.locator(".widget-html-content")
+    take, words = box.locator(".take"), box.locator(".widget-html-content")
     tunes = [music(take)]
     for key in ("Home", "PageUp"):
         box.locator(".widget-hslider", has_text="temperature").get_by_role("slider").focus()
         page.keyboard.press(key)
         tunes.append(music(take, other_than=tunes[-1]))
-        says.get_by_text(re.compile(r"\d+ of \d+ bars complete")).wait_for()
+        words.get_by_text(re.compile(r"\d+ of \d+ bars complete")).wait_for()
     assert len(set(tunes)) == 3
     take.get_by_role("button").click()
     plays(page, take)
@@ -218,10 +218,10 @@ def test_lstm(page: Page, lab: Lab) -> None:
     typed = music(take, other_than=tunes[-1])
     assert "9/8 time" in (take.locator(".roll img").get_attribute("alt") or "")
     box.locator("textarea").fill("This is <b>no</b> tune.")
-    says.get_by_text("No tune this time").wait_for()
+    words.get_by_text("No tune this time").wait_for()
     assert music(take) == typed
     box.get_by_role("button", name="Another tune").click()
-    says.get_by_text("No tune this time").wait_for()
+    words.get_by_text("No tune this time").wait_for()
 
 
 def test_rnn_encoder_decoder(page: Page, lab: Lab) -> None:
@@ -229,7 +229,7 @@ def test_rnn_encoder_decoder(page: Page, lab: Lab) -> None:
     open_notebook(page, lab.address("lab/tree/notebooks/10_rnn_encoder_decoder.ipynb"))
     run_all(page)
     box = page.locator(".jp-OutputArea-output", has=page.get_by_text("way of writing", exact=True))
-    take, says = box.locator(".take"), box.locator(".widget-html-content").last
+    take, words = box.locator(".take"), box.locator(".widget-html-content").last
     basses = [music(take)]
     soprano, way = box.get_by_label("soprano", exact=True), box.get_by_label("way of writing", exact=True)
     another = box.get_by_role("button", name="Another draw")
@@ -244,7 +244,7 @@ def test_rnn_encoder_decoder(page: Page, lab: Lab) -> None:
     another.click()
     basses.append(music(take, other_than=basses[-1]))
     assert len(set(basses)) == len(basses)
-    says.get_by_text(re.compile(r"\d+ eighths, log p = -\d+\.\d\d nats")).wait_for()
+    words.get_by_text(re.compile(r"\d+ eighths, log p = -\d+\.\d\d nats")).wait_for()
     take.get_by_role("button").click()
     plays(page, take)
 
@@ -254,9 +254,9 @@ def test_rnn_encoder_decoder(page: Page, lab: Lab) -> None:
     typed = music(take, other_than=basses[-1])
     alt = take.locator(".roll img").get_attribute("alt") or ""
     assert "3/4 time, 3 bars" in alt and "F4 to Bb4" in alt and "Bass" in alt
-    says.get_by_text("18 eighths").wait_for()
+    words.get_by_text("18 eighths").wait_for()
     box.get_by_label("ABC", exact=True).fill("This is <b>no</b> melody.")
-    says.get_by_text("This does not work yet").wait_for()
+    words.get_by_text("This does not work yet").wait_for()
     assert music(take) == typed
 
 
@@ -265,7 +265,7 @@ def test_rnn_rbm(page: Page, lab: Lab) -> None:
     open_notebook(page, lab.address("lab/tree/notebooks/12_rnn_rbm.ipynb"))
     run_all(page)
     box = page.locator(".jp-OutputArea-output", has=page.get_by_role("button", name="Another draw"))
-    take, says = box.locator(".take"), box.locator(".widget-html-content").last
+    take, words = box.locator(".take"), box.locator(".widget-html-content").last
     written = [music(take)]
     box.get_by_label("melody", exact=True).select_option(index=1)
     written.append(music(take, other_than=written[-1]))
@@ -275,7 +275,7 @@ def test_rnn_rbm(page: Page, lab: Lab) -> None:
     box.get_by_role("button", name="Another draw").click()
     written.append(music(take, other_than=written[-1]))
     assert len(set(written)) == len(written)
-    says.get_by_text(re.compile(r"\d+ beats; a note of the melody costs \d\.\d\d nats")).wait_for()
+    words.get_by_text(re.compile(r"\d+ beats; a note of the melody costs \d\.\d\d nats")).wait_for()
     take.get_by_role("button").click()
     plays(page, take)
 
@@ -284,7 +284,7 @@ def test_rnn_rbm(page: Page, lab: Lab) -> None:
     box.get_by_label("notes", exact=True).fill("G4 A4 B4 C5 - E5 D5 C5")
     typed = music(take, other_than=written[-1])
     assert "2 bars" in (alt := take.locator(".roll img").get_attribute("alt") or "") and "Soprano G4 to E5" in alt
-    says.get_by_text("8 beats").wait_for()
+    words.get_by_text("8 beats").wait_for()
     box.get_by_label("notes", exact=True).fill("This is <b>no</b> melody.")
-    says.get_by_text("This does not work yet").wait_for()
+    words.get_by_text("This does not work yet").wait_for()
     assert music(take) == typed

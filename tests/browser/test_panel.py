@@ -34,7 +34,7 @@ higher = Piece(pitch + 2, onset, title="Higher", key="D major", tempo=120)
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """HTML of a notebook with three panels: one piece, the same piece again, two pieces side by side."""
-    cells = [SOURCE + "listen(piece)", "listen(piece, caption='Again.')", "listen(piece, higher, title=('A', 'B'))"]
+    cells = [SOURCE + "listen(piece)", "listen(piece, caption='Once more.')", "listen(piece, higher, title=('A', 'B'))"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
     # nbconvert's own page would load these from elsewhere; they have nothing to do with the panels.
@@ -82,7 +82,7 @@ def test_play_moves_the_cursor_and_only_one_plays(page: Page) -> None:
 
 def test_the_sound_is_there_and_in_step(page: Page) -> None:
     """What reaches the loudspeakers a second after the start is the second chord: its bass is F3."""
-    heard = page.evaluate(
+    recorded = page.evaluate(
         """async () => {
             window.courseSound = new AudioContext();
             const listener = window.courseSound.createAnalyser();
@@ -101,7 +101,7 @@ def test_the_sound_is_there_and_in_step(page: Page) -> None:
             return [Array.from(samples), window.courseSound.sampleRate];
         }"""
     )
-    samples, rate = np.array(heard[0]), heard[1]
+    samples, rate = np.array(recorded[0]), recorded[1]
     samples = samples[len(samples) - round(0.3 * rate) :]
     spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples)), 1 << 17))
     level = {name: spectrum[round(hertz * (1 << 17) / rate)] for name, hertz in (("F3", 174.6), ("C3", 130.8))}

@@ -1,4 +1,4 @@
-"""The check of notebook 00 passes the right guess, and says what gave the others away."""
+"""The check of notebook 00 passes the right guess, and names what gave the others away."""
 
 from __future__ import annotations
 

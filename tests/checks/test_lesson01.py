@@ -61,7 +61,7 @@ def test_the_notebooks_solution_passes(number: int) -> None:
 
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize("stub", [..., None])
-def test_a_stub_is_told_what_to_do(check: Callable[[object], Feedback], stub: object) -> None:
+def test_a_stub_gets_a_hint_where_to_begin(check: Callable[[object], Feedback], stub: object) -> None:
     message = refusal(check(stub))
     assert message.startswith(("Replace", "Write", "Repair"))
 
@@ -80,7 +80,7 @@ def test_what_is_of_another_type_is_refused(check: Callable[[object], Feedback],
         ((5, 3), "how often the pitch row changes"),
         ((4, 3), "runs of one pitch"),
         ((9, 3), "exactly one place"),
-        ((6, 5), "struck twice"),
+        ((6, 5), "two onsets"),
         ((6, 2), "A note lasts"),
         ("six", "two whole numbers"),
     ],
@@ -96,7 +96,7 @@ def test_2_shows_the_first_window_that_is_refused() -> None:
     assert "4 voices" in refusal(lesson01.check_2(OneHot(MINIBACH_RANGES[:3], rest=True)))
 
 
-def test_2_says_which_voice_is_too_wide() -> None:
+def test_2_names_which_voice_is_too_wide() -> None:
     message = refusal(lesson01.check_2(OneHot(((0, 127),) * 4, rest=True)))
     assert "520 numbers" in message and "voice 3 needs 36..64 and has 0..127" in message
     assert "OneHot(...)" in refusal(lesson01.check_2(Tokens()))
@@ -140,7 +140,7 @@ def test_3_finds_the_leak_and_other_faults(answer: object, hint: str) -> None:
         (b"X:1", "three quotation marks"),
     ],
 )
-def test_4_says_what_does_not_fit_yet(answer: object, hint: str) -> None:
+def test_4_names_what_does_not_fit_yet(answer: object, hint: str) -> None:
     assert hint in refusal(lesson01.check_4(answer))
 
 
@@ -172,10 +172,10 @@ def test_5_counts_the_numbers_of_any_exact_encoding() -> None:
         ((lambda piece: piece, lambda piece: piece), "not whole numbers"),
         ((lambda piece: piece.pitch / 2, of_tokens), "not whole numbers"),
         ((tokens_of, lambda tokens: tokens), "not a Piece"),
-        ((lambda piece: 1 / 0, of_tokens), "encode ended with ZeroDivisionError"),
-        ((tokens_of, lambda tokens: tokens.nothing), "decode ended with AttributeError"),
+        ((lambda piece: 1 / 0, of_tokens), "encode. It stopped with ZeroDivisionError"),
+        ((tokens_of, lambda tokens: tokens.nothing), "decode. It stopped with AttributeError"),
         (tokens_of, "two functions"),
     ],
 )
-def test_5_shows_where_an_encoding_forgets(answer: object, hint: str) -> None:
+def test_5_shows_where_an_encoding_drops_something(answer: object, hint: str) -> None:
     assert hint in refusal(lesson01.check_5(answer))

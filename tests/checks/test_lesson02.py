@@ -1,4 +1,4 @@
-"""Each check passes its solution, refuses the stub, and tells a wrong answer what is wrong."""
+"""Each check passes its solution, refuses the stub, and explains a wrong answer."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def below(distances: list[int]) -> object:
 
 
 @pytest.mark.parametrize(
-    ("check", "answer", "says"),
+    ("check", "answer", "hint"),
     [
         (lesson02.check_1, 200 * 4480 + 4480, "biases"),
         (lesson02.check_1, 268_800, "first layer"),
         (lesson02.check_1, "many", "m × n"),
-        (lesson02.check_2, lambda made, real: float((made == real).mean()), "expected 1.0"),
+        (lesson02.check_2, lambda made, real: float((made == real).mean()), "expected 1.000"),
         (lesson02.check_2, lambda made, real: 1.0, "expected 0.833"),
-        (lesson02.check_2, lambda made, real: made == real, "one number 1.0"),
+        (lesson02.check_2, lambda made, real: made == real, "expected one number"),
         (lesson02.check_2, lambda made: 1.0, "stopped with TypeError"),
         (lesson02.check_3, lambda titles: (np.arange(900), np.arange(900, 1000)[:5]), "each of the 1,000 windows"),
         (lesson02.check_3, lambda titles: (np.arange(500), np.arange(500, 1000)), "25 of 50 chorales are held out"),
@@ -78,12 +78,12 @@ def below(distances: list[int]) -> object:
         (lesson02.check_5, lambda melody: constant([60, 55, 48])(melody.transpose(1)), "soprano was changed"),
     ],
 )
-def test_wrong_answers_are_explained(check: object, answer: object, says: str) -> None:
+def test_wrong_answers_are_explained(check: object, answer: object, hint: str) -> None:
     feedback = check(answer)
     assert not feedback.passed
-    assert re.search(says, feedback.message), feedback.message
+    assert re.search(hint, feedback.message), feedback.message
 
 
-def test_feedback_says_it_in_words() -> None:
+def test_feedback_is_in_words() -> None:
     feedback = lesson02.check_1(1)
     assert "Not yet" in repr(feedback) and 'role="status"' in feedback._repr_html_()

@@ -1,4 +1,4 @@
-"""Each check passes its solution, refuses the stub, and tells a wrong answer what is wrong."""
+"""Each check passes its solution, refuses the stub, and explains a wrong answer."""
 
 from __future__ import annotations
 
@@ -100,14 +100,14 @@ ALL = slice(None)
 
 
 @pytest.mark.parametrize(
-    ("number", "answer", "says"),
+    ("number", "answer", "hint"),
     [
         (1, 64 * 91 * 64, "bias"),
         (1, 751_360, "only the decoder"),
         (1, "many", "m × n"),
         (2, nearest_only, "yours in 7"),
         (2, late_vote, "the first of them"),
-        (2, lambda train, window, k: train[:k], "expected one window"),
+        (2, lambda train, window, k: train[:k], "one window"),
         (2, lambda train: train[0], "stopped with TypeError"),
         (3, kl(0, -1), "sign"),
         (3, kl(None, 1), "which axis"),
@@ -118,11 +118,11 @@ ALL = slice(None)
         (4, masked((ALL, slice(16, 48)), copy=False), "Write into a copy"),
         (4, lambda symbols: np.where(np.arange(64)[:, None] // 16 % 3 > 0, -1, 0 * symbols), "have changed"),
         (5, lambda decode, codes: codes[7], "code 7 in 0%"),
-        (5, lambda decode, codes: codes, "expected one code"),
+        (5, lambda decode, codes: codes, "one code"),
         (5, lambda decode, codes: np.zeros_like(codes[0]), "notes a beat"),
     ],
 )
-def test_wrong_answers_are_explained(number: int, answer: object, says: str) -> None:
+def test_wrong_answers_are_explained(number: int, answer: object, hint: str) -> None:
     feedback = CHECKS[number](answer)
     assert not feedback.passed
-    assert re.search(says, feedback.message), feedback.message
+    assert re.search(hint, feedback.message), feedback.message

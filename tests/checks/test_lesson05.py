@@ -1,4 +1,4 @@
-"""Each check passes its solution, refuses the stub, and tells a wrong answer what is wrong."""
+"""Each check passes its solution, refuses the stub, and explains a wrong answer."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def book_jig() -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize(
-    ("check", "answer", "says"),
+    ("check", "answer", "hint"),
     [
         (lesson05.check_1, 384 * (93 + 384) + 384, "plain recurrent"),
         (lesson05.check_1, 4 * 384 * (93 + 384), "bias"),
@@ -99,7 +99,7 @@ def book_jig() -> tuple[str, ...]:
         (lesson05.check_5, book_jig(), "notes in a row"),
     ],
 )
-def test_wrong_answers_are_explained(check: Callable, answer: object, says: str) -> None:
+def test_wrong_answers_are_explained(check: Callable, answer: object, hint: str) -> None:
     feedback = check(answer)
     assert not feedback.passed
-    assert re.search(says, feedback.message), feedback.message
+    assert re.search(hint, feedback.message), feedback.message

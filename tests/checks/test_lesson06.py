@@ -1,4 +1,4 @@
-"""Each check passes its solution, refuses the stub, and tells a wrong answer what is wrong."""
+"""Each check passes its solution, refuses the stub, and explains a wrong answer."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def only_what_sounds(log_p: np.ndarray, fixed: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("check", "answer", "says"),
+    ("check", "answer", "hint"),
     [
         (1, (2640, 2**30), "has a bias besides"),
         (1, (7, 2**30), "Count W"),
@@ -83,7 +83,7 @@ def only_what_sounds(log_p: np.ndarray, fixed: np.ndarray) -> np.ndarray:
         (2, lambda v, w, b, c: v @ w @ v, "ValueError"),
         (3, lambda v, w, b, c, rng: sigmoid(sigmoid(v @ w + c) @ w.T + b), "probabilities. A frame"),
         (3, without_b, "from W h + b"),
-        (3, lambda v, w, b, c, rng: v[:, :2], "must be alike"),
+        (3, lambda v, w, b, c, rng: v[:, :2], "that of the frames"),
         (4, undivided, "Divide by that sum"),
         (4, second_case, "without regard"),
         (4, only_what_sounds, "must be 1 or 0"),
@@ -96,6 +96,6 @@ def only_what_sounds(log_p: np.ndarray, fixed: np.ndarray) -> np.ndarray:
         (5, lambda sets: sets, "expected (4096,)"),
     ],
 )
-def test_a_wrong_answer_is_told_what_is_wrong(check: int, answer: object, says: str) -> None:
+def test_a_wrong_answer_is_explained(check: int, answer: object, hint: str) -> None:
     feedback = CHECKS[check - 1](answer)
-    assert not feedback.passed and re.search(re.escape(says), feedback.message), feedback.message
+    assert not feedback.passed and re.search(re.escape(hint), feedback.message), feedback.message

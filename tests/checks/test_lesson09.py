@@ -1,4 +1,4 @@
-"""Each check passes its solution, refuses the stub, and tells a wrong answer what is wrong."""
+"""Each check passes its solution, refuses the stub, and explains a wrong answer."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ def stale(p: np.ndarray, steps: int, rng: np.random.Generator) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("check", "answer", "says"),
+    ("check", "answer", "hint"),
     [
-        (1, (9, 64), "is heard too"),
+        (1, (9, 64), "is an input too"),
         (1, (10, 55), "backward network alone"),
         (1, (64, 64), "all half bars up to its own"),
         (1, (10, 10), "from the right 64 down to 10"),
@@ -93,6 +93,6 @@ def stale(p: np.ndarray, steps: int, rng: np.random.Generator) -> np.ndarray:
         (5, lambda pitch: 3.0, "one a piece"),
     ],
 )
-def test_a_wrong_answer_is_told_what_is_wrong(check: int, answer: object, says: str) -> None:
+def test_a_wrong_answer_is_explained(check: int, answer: object, hint: str) -> None:
     feedback = CHECKS[check - 1](answer)
-    assert not feedback.passed and re.search(re.escape(says), feedback.message), feedback.message
+    assert not feedback.passed and re.search(re.escape(hint), feedback.message), feedback.message

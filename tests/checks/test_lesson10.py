@@ -1,4 +1,4 @@
-"""Each check passes its solution, refuses the stub, and tells a wrong answer what is wrong."""
+"""Each check passes its solution, refuses the stub, and explains a wrong answer."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def greedy(model: Callable, width: int, steps: int) -> list[int]:
     return row
 
 
-def forgetful(model: Callable, width: int, steps: int) -> list[int]:
+def last_only(model: Callable, width: int, steps: int) -> list[int]:
     """Compares the last number's log p only."""
     kept: list[tuple[float, list[int]]] = [(0.0, [])]
     for _ in range(steps):
@@ -76,7 +76,7 @@ SOPRANO = lesson10.soprano_5().pitch[::2, 0].tolist()
 
 
 @pytest.mark.parametrize(
-    ("check", "answer", "says"),
+    ("check", "answer", "hint"),
     [
         (lesson10.check_1, [20, 3, 22, 3, 24, 2], "very answer"),
         (lesson10.check_1, [3, 22, 3, 24, 2], "future"),
@@ -99,8 +99,8 @@ SOPRANO = lesson10.soprano_5().pitch[::2, 0].tolist()
         (lesson10.check_3, lambda s, r: softmax(s)[0], "a weight for each place"),
         (lesson10.check_3, lambda s, r: r / r.sum(1, keepdims=True), "expected"),
         (lesson10.check_4, greedy, "a beam of 2 finds"),
-        (lesson10.check_4, forgetful, "Add the log p"),
-        (lesson10.check_4, lambda model, width, steps: [0] * (steps + 1), "expected 3 numbers"),
+        (lesson10.check_4, last_only, "Add the log p"),
+        (lesson10.check_4, lambda model, width, steps: [0] * (steps + 1), "expected .3,."),
         (lesson10.check_5, "bass", "whole numbers"),
         (lesson10.check_5, [48], "1 numbers for 16 eighths"),
         (lesson10.check_5, [0] * 16, "holds nothing yet"),
@@ -112,7 +112,7 @@ SOPRANO = lesson10.soprano_5().pitch[::2, 0].tolist()
         (lesson10.check_5, consonant(SOPRANO, (19,)), "Parallel fifths"),
     ],
 )
-def test_wrong_answers_are_explained(check: Callable, answer: object, says: str) -> None:
+def test_wrong_answers_are_explained(check: Callable, answer: object, hint: str) -> None:
     feedback = check(answer)
     assert not feedback.passed
-    assert re.search(says, feedback.message), feedback.message
+    assert re.search(hint, feedback.message), feedback.message

@@ -1,4 +1,4 @@
-"""Each check passes its solution, refuses the stub, and tells a wrong answer what is wrong."""
+"""Each check passes its solution, refuses the stub, and explains a wrong answer."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def test_the_stub_of_the_notebook_is_not_yet_solved(number: int) -> None:
     assert not feedback.passed and ("..." in feedback.message or "expected" in feedback.message)
 
 
-def test_what_is_left_open_is_told_so() -> None:
+def test_what_is_left_open_gets_a_hint() -> None:
     for answer in (lesson11.check_1(...), lesson11.check_5(..., lambda z: JIG)):
         assert not answer.passed and "..." in answer.message
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"),
+    ("answer", "hint"),
     [
         (0.005, "divide by it"),
         (0.0025, "multiplied"),
@@ -69,9 +69,9 @@ def test_what_is_left_open_is_told_so() -> None:
         ("x", "one number"),
     ],
 )
-def test_1_knows_the_usual_errors(answer: object, says: str) -> None:
+def test_1_knows_the_usual_errors(answer: object, hint: str) -> None:
     feedback = lesson11.check_1(answer)
-    assert not feedback.passed and says in feedback.message
+    assert not feedback.passed and hint in feedback.message
 
 
 def shifted(x: np.ndarray) -> np.ndarray:
@@ -86,19 +86,19 @@ def in_place(x: np.ndarray, chance: np.ndarray, share: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("told", "says"),
+    ("previous", "hint"),
     [
-        (lambda x, chance, share: x, "told the answer"),
+        (lambda x, chance, share: x, "decoder's input"),
         (lambda x, chance, share: np.where(chance < share, shifted(x), 0), "share 0.0"),
-        (lambda x, chance, share: shifted(x), "Silent is where"),
-        (lambda x, chance, share: np.where(chance < max(share, 1e-9), 0, shifted(x))[:, :3], "the shape"),
+        (lambda x, chance, share: shifted(x), "Dropped is where"),
+        (lambda x, chance, share: np.where(chance < max(share, 1e-9), 0, shifted(x))[:, :3], "shape (2, 3)"),
         (in_place, "changes x itself"),
         (lambda x, chance, share: 1 / 0, "ZeroDivisionError"),
     ],
 )
-def test_2_says_what_is_told_wrongly(told: Callable, says: str) -> None:
-    feedback = lesson11.check_2(told)
-    assert not feedback.passed and says in feedback.message
+def test_2_finds_what_is_wrong_with_the_input(previous: Callable, hint: str) -> None:
+    feedback = lesson11.check_2(previous)
+    assert not feedback.passed and hint in feedback.message
 
 
 def terms(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
@@ -106,7 +106,7 @@ def terms(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("bound", "says"),
+    ("bound", "hint"),
     [
         (lambda r, m, v: float(np.mean(r + 0.01 * terms(m, v).sum(1))), "hundredth"),
         (lambda r, m, v: float(np.mean(r - terms(m, v).sum(1))), "sign"),
@@ -116,23 +116,23 @@ def terms(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
         (lambda r, m, v: r, "expected one number"),
     ],
 )
-def test_3_finds_the_missing_price(bound: Callable, says: str) -> None:
+def test_3_finds_the_missing_part_of_the_kl(bound: Callable, hint: str) -> None:
     feedback = lesson11.check_3(bound)
-    assert not feedback.passed and says in feedback.message
+    assert not feedback.passed and hint in feedback.message
 
 
 @pytest.mark.parametrize(
-    ("weight", "says"),
+    ("weight", "hint"),
     [
         (lambda step, period: min(1.0, 2 * step / period), "begins at 0 again"),
         (lambda step, period: 2 * (step % period) / period, "min(1"),
         (lambda step, period: step % period / period, "first half"),
-        (lambda step, period: None, "expected a number"),
+        (lambda step, period: None, "a weight from 0 to 1"),
     ],
 )
-def test_4_asks_several_periods(weight: Callable, says: str) -> None:
+def test_4_asks_several_periods(weight: Callable, hint: str) -> None:
     feedback = lesson11.check_4(weight)
-    assert not feedback.passed and says in feedback.message
+    assert not feedback.passed and hint in feedback.message
 
 
 def test_5_takes_what_has_the_properties() -> None:
@@ -151,7 +151,7 @@ def of_book() -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("code", "tokens", "says"),
+    ("code", "tokens", "hint"),
     [
         (np.zeros(8), JIG, "shape (32,)"),
         (2 * np.ones(32), JIG, "2.0 times as far"),
@@ -163,9 +163,9 @@ def of_book() -> list[str]:
         (Z, "M:6/8 K:Cmaj c 3 d 3 | e 3 c 3 | d 3 e 3 | d 3 c 3 |]".split(), "3 different pitches"),
     ],
 )
-def test_5_names_what_is_missing(code: np.ndarray, tokens: list[str], says: str) -> None:
+def test_5_names_what_is_missing(code: np.ndarray, tokens: list[str], hint: str) -> None:
     feedback = lesson11.check_5(code, lambda z: tokens)
-    assert not feedback.passed and says in feedback.message
+    assert not feedback.passed and hint in feedback.message
 
 
 def test_5_refuses_a_copy_and_a_function_that_stops() -> None:

@@ -48,7 +48,7 @@ def html(piece: Piece) -> str:
 def test_everything_is_there_and_described(html: str, piece: Piece) -> None:
     tags = Tags(html)
     drawn, score = tags.all("img")
-    assert drawn["alt"] == roll.alt_text(piece)
+    assert drawn["alt"] == roll.roll_alt(piece)
     assert score["alt"].startswith("Score of A <b>title</b>: 2 bars")
     assert tags.all("figure")[0]["aria-label"] == "A <b>title</b>"
     assert "<b>" not in html and "<p>Listen &amp; look.</p>" in html

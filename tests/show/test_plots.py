@@ -39,7 +39,7 @@ def test_piano_roll_draws_each_note_in_its_voice_colour(piece: Piece) -> None:
     plt.close(axes.figure)
 
 
-def test_plots_draw_where_they_are_told(piece: Piece) -> None:
+def test_plots_draw_where_they_are_asked_to(piece: Piece) -> None:
     canvas, (above, below) = plt.subplots(2)
     assert plot_piano_roll(piece, above, legend=False) is above
     assert plot_loss({"loss": [2.0, 1.0], "val_loss": [2.0, 1.5]}, below) is below
@@ -77,7 +77,7 @@ def test_network_letters_stay_inside_their_boxes() -> None:
     plt.close(axes.figure)
 
 
-def test_figure_closes_and_says_what_it_shows(piece: Piece) -> None:
+def test_figure_closes_and_has_its_alt_text(piece: Piece) -> None:
     axes = plot_piano_roll(piece)
     picture = figure(axes, 'Two voices, "one" <higher>')
     assert not plt.fignum_exists(axes.figure.number)

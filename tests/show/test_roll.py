@@ -48,10 +48,10 @@ def test_pitch_span_holds_every_note_and_an_octave() -> None:
     assert roll.pitch_marks(48, 72) == [48, 55, 60, 67, 72]
 
 
-def test_alt_text_says_key_metre_length_and_ranges() -> None:
+def test_alt_text_has_key_metre_length_and_ranges() -> None:
     pitch = np.array([[67, REST], [69, REST]])
     piece = Piece(pitch, pitch != REST, title="Tune", key="G major", voices=("Flute", "Drum"), tempo=15)
-    assert roll.alt_text(piece) == (
+    assert roll.roll_alt(piece) == (
         "Piano roll of Tune: G major, 4/4 time, 1 bar, 2 seconds. Flute G4 to A4; Drum silent."
     )
 

@@ -27,6 +27,7 @@ from course_lib.music.encodings.frames import (
     set_name,
     set_numbers,
     sets_piece,
+    with_transposition,
 )
 from course_lib.music.encodings.phrases import (
     BASS,

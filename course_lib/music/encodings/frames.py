@@ -60,6 +60,23 @@ def frames_piece(roll: np.ndarray, title: str = "", tempo: float = 80.0, tied: b
     return Piece(pitch, onset, steps_per_quarter=1, title=title, tempo=tempo)
 
 
+def with_transposition(roll: np.ndarray, semitones: int | np.random.Generator = 0, shift: int = 0) -> np.ndarray:
+    """int8 (n, 88 + 2 shift + 1): frames (n, 88) moved by ``semitones``, and beside each, one-hot, by how many.
+
+    semitones: or a generator of random numbers, which draws one of −shift..shift. shift: the most that a network is
+    trained for; 0: nothing is moved and no columns are added. Raises MusicError when that is not enough, or when a note
+    would leave the piano. Notebook: 12.
+    """
+    semitones = int(semitones.integers(-shift, shift + 1)) if isinstance(semitones, np.random.Generator) else semitones
+    if abs(semitones) > shift:
+        raise MusicError(f"semitones is {semitones}; the network is trained for −{shift}..{shift}. Raise shift.")
+    if (roll[:, -semitones:] if semitones > 0 else roll[:, :-semitones]).any():
+        raise MusicError(f"moved by {semitones} semitones, a note would leave the piano. Lower shift.")
+    moved = np.roll(roll, semitones, axis=1).astype(np.int8)
+    where = np.eye(2 * shift + 1, dtype=np.int8)[semitones + shift] if shift else np.zeros(0, np.int8)
+    return np.concatenate([moved, np.broadcast_to(where, (len(moved), len(where)))], axis=1)
+
+
 TRIADS = {"": (0, 4, 7), "m": (0, 3, 7), "dim": (0, 3, 6), "aug": (0, 4, 8)}
 
 

@@ -81,11 +81,29 @@ class OneHot:
         """int (..., time_steps, voices): the MIDI pitch that each of the symbols lets sound, or REST."""
         symbols = np.asarray(symbols)
         low, high = np.array(self.ranges).T
-        hold = high - low + 1
-        step = np.arange(symbols.shape[-2])[:, None]
-        last = np.maximum.accumulate(np.where(symbols != hold, step, 0), axis=-2)
-        symbols = np.take_along_axis(symbols, last, axis=-2)
-        return np.where(symbols < hold, low + symbols, REST)  # what is held before any note is silent
+        symbols = np.take_along_axis(symbols, self._begun(symbols), axis=-2)
+        return np.where(symbols < high - low + 1, low + symbols, REST)  # what is held before any note is silent
+
+    def _begun(self, symbols: np.ndarray, known: np.ndarray | bool = True) -> np.ndarray:
+        """int, shaped like symbols: the step of the last symbol, up to each step, that is no hold, or is not known."""
+        low, high = np.array(self.ranges).T
+        begins = (symbols != high - low + 1) | ~np.asarray(known)
+        return np.maximum.accumulate(np.where(begins, np.arange(symbols.shape[-2])[:, None], 0), axis=-2)
+
+    def masked_features(self, symbols: np.ndarray, known: np.ndarray, metadata: np.ndarray) -> np.ndarray:
+        """The input of a network that fills in masked cells: float32 (batch, steps, 2 · width + voices + numbers).
+
+        symbols: int (batch, steps, voices). known: bool, shaped alike, False where a cell is masked. metadata: float
+        (batch, steps, numbers), always known, such as the place in the bar.
+
+        For each voice its symbol, one-hot, or zeros; the note that sounds, so far as known cells tell; then which cells
+        are known; then ``metadata``. What stands in a masked cell changes nothing. Notebook: 09.
+        """
+        begun, parts = self._begun(symbols, known), []
+        for voice, size in enumerate(self.sizes):
+            one_hot = np.eye(size, dtype=np.float32)[symbols[..., voice]] * known[..., voice, None]
+            parts += [one_hot, np.take_along_axis(one_hot, begun[..., voice, None], axis=1)]
+        return np.concatenate([*parts, known, metadata], axis=-1, dtype=np.float32)
 
     def encode(self, piece: Piece) -> np.ndarray:
         """float32 (time_steps, width): the voices' one-hot vectors side by side. Raises as ``symbols``."""

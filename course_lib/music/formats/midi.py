@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections import defaultdict, deque
+from collections.abc import Sequence
 
 from course_lib.music.formats.quantise import (
     MARK,
@@ -33,9 +34,10 @@ _LATEST = 1 << 40  # ticks: beyond any piece, and still exact as a float
 _CHANNELS = [c for c in range(16) if c != _DRUMS]
 
 
-def midi_bytes(piece: Piece) -> bytes:
+def midi_bytes(piece: Piece, programs: Sequence[int] | None = None, tail: float = 0.0) -> bytes:
     """The piece as a type 1 MIDI file: a track of facts, then one track a voice.
 
+    programs: a General MIDI instrument 0..127 for each voice. tail: seconds of silence at the end.
     Tempo, time signatures, key, title and voice names are native. Grid, held starts, fermatas and what else
     MIDI cannot say stand in one text event at time 0, which only this library reads.
     """
@@ -57,17 +59,19 @@ def midi_bytes(piece: Piece) -> bytes:
         say("time_signature", numerator=partial[0], denominator=partial[1])
     say("time_signature", numerator=beats, denominator=unit, time=ticks * piece.pickup if partial else 0)
     begun = piece.pickup if partial else 0
-    say("end_of_track", time=ticks * max(0, len(piece) - begun))
+    silence = round(file.ticks_per_beat * tail * piece.tempo / 60)
+    say("end_of_track", time=ticks * max(0, len(piece) - begun) + silence)
 
     notes = piece.notes()
     for voice, name in enumerate(piece.voices):
         track = file.add_track()
         track.append(mido.MetaMessage("track_name", name=_text(name)))
         channel = _CHANNELS[voice % len(_CHANNELS)]
+        own = [note for note in notes if note.voice == voice]
+        if programs is not None and own:
+            track.append(mido.Message("program_change", channel=channel, program=programs[voice]))
         now = 0
-        for note in notes:
-            if note.voice != voice:
-                continue
+        for note in own:
             on = mido.Message("note_on", channel=channel, note=note.pitch, velocity=_VELOCITY)
             off = mido.Message("note_off", channel=channel, note=note.pitch, velocity=0)
             track.append(on.copy(time=ticks * (note.start - now)))

@@ -12,12 +12,12 @@ function arrays({ plane, centre, atlas }) {
       const bars = all.subarray(starts[cell], starts[cell + 1]), answer = atlas.answers[cell];
       const frame = atlas.frames[answer.form], other = answer.form === drawn ? {} : { frame };
       queueMicrotask(() => {
-        listener({ kind: "roll", id, code, ...answer, ...other, times: {} }, [bars]);
-        if (wanted) listener({ kind: "sound", id, times: {} }, [() => synthesised(bars, frame, atlas.sound)]);
+        listener({ kind: "roll", id, code, ...answer, ...other }, [bars]);
+        if (wanted) listener({ kind: "sound", id }, [() => synthesised(bars, frame, atlas.sound)]);
       });
     },
-    listen(heard) {
-      listener = heard;
+    listen(callback) {
+      listener = callback;
       return () => {};
     },
   };

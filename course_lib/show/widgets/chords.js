@@ -1,4 +1,4 @@
-// Twelve keys of three states. The kernel answers each change with chances and a chord.
+// Twelve keys of three states. The kernel answers each change with probabilities and a chord.
 const STATES = { [-1]: ["free", ""], 0: ["silent", "off"], 1: ["sounds", "on"] };
 const NEXT = { [-1]: 1, 1: 0, 0: -1 };
 
@@ -10,9 +10,9 @@ export default {
     root.setAttribute("role", "group");
     root.setAttribute("aria-label", "Chord board: twelve pitch classes, each free, sounding or silent");
     root.innerHTML =
-      `<div class="keys"></div><div class="tools"><button type="button" class="again">Another chord</button>` +
+      `<div class="keys"></div><div class="tools"><button type="button" class="another">Another chord</button>` +
       `<button type="button" class="plain clear">Free all</button><label>temperature <input type="range" min="0.3" ` +
-      `max="3" step="0.1"><output></output></label></div><p class="said" role="status"></p>`;
+      `max="3" step="0.1"><output></output></label></div><p class="status" role="status"></p>`;
     const names = model.get("_names");
     const keys = names.map(() => {
       const key = root.querySelector(".keys").appendChild(document.createElement("button"));
@@ -22,7 +22,7 @@ export default {
     });
     const heat = root.querySelector("input");
     const shownHeat = root.querySelector("output");
-    const said = root.querySelector(".said");
+    const status = root.querySelector(".status");
 
     const set = (place, state) => {
       const fixed = [...model.get("fixed")];
@@ -32,10 +32,10 @@ export default {
     };
     const show = () => {
       const fixed = model.get("fixed");
-      const { chances, chord, says, wrong } = model.get("_state");
+      const { probabilities, chord, text, wrong } = model.get("_state");
       keys.forEach((key, i) => {
         const [word, style] = STATES[fixed[i]];
-        const percent = Math.round(100 * chances[i]);
+        const percent = Math.round(100 * probabilities[i]);
         key.className = `${style} ${chord[i] ? "drawn" : ""}`;
         const [bar, name, detail] = key.children;
         bar.style.height = `${percent}%`;
@@ -46,8 +46,8 @@ export default {
       });
       heat.value = model.get("temperature");
       shownHeat.value = model.get("temperature").toFixed(1);
-      said.textContent = says;
-      said.classList.toggle("wrong", wrong);
+      status.textContent = text;
+      status.classList.toggle("wrong", wrong);
     };
 
     keys.forEach((key, i) => {
@@ -67,8 +67,8 @@ export default {
         event.preventDefault();
       });
     });
-    root.querySelector(".again").addEventListener("click", () => {
-      model.set("_again", model.get("_again") + 1);
+    root.querySelector(".another").addEventListener("click", () => {
+      model.set("_draws", model.get("_draws") + 1);
       model.save_changes();
     });
     root.querySelector(".clear").addEventListener("click", () => {

@@ -1,4 +1,4 @@
-"""``ChordBoard``: twelve pitch classes, each fixed or free; a model says what it makes of the free ones."""
+"""``ChordBoard``: twelve pitch classes, each fixed or free; a model completes the free ones."""
 
 from __future__ import annotations
 
@@ -15,23 +15,21 @@ from course_lib.show.panel import Player
 
 FREE, SILENT, SOUNDS = -1, 0, 1
 
-
 _STEPS = 12  # sixteenths of a chord: its notes enter one by one, then it stays
 
-
-Answer = Callable[[np.ndarray, float], tuple[np.ndarray, np.ndarray]]
+Completion = Callable[[np.ndarray, float], tuple[np.ndarray, np.ndarray]]
 """(fixed int (12,), temperature) → how probably each pitch class sounds, float (12,), and a chord, bool (12,)."""
 
 
 class ChordBoard(anywidget.AnyWidget):
-    """Twelve keys of three states, *free*, *sounds* and *silent*: the model fills in what is free, seen and heard.
+    """Twelve keys of three states, *free*, *sounds* and *silent*: the model fills in what is free.
 
     answer: is called at each change; knows the network. It should take less than 0.2 s.
     fixed: int (12,), the states to begin with: 1 sounds, 0 silent, -1 free. temperature: likewise, 0.3..3.
 
     Show it together with its player: ``ipywidgets.VBox([board, board.player])``. A click, Enter or Space on a key
     goes to its next state; the arrow keys go from key to key; Delete frees one. ``fixed``, ``temperature``,
-    ``chances`` and ``chord`` are the present ones; the first two may be set. What ``answer`` raises stands below.
+    ``probabilities`` and ``chord`` are the present ones; the first two may be set. What ``answer`` raises stands below.
     A saved page shows no widgets: put a ``listen`` beside it. Raises MusicError when ``fixed`` is none. Notebook: 06.
     """
 
@@ -41,15 +39,15 @@ class ChordBoard(anywidget.AnyWidget):
     temperature = traitlets.Float(1.0).tag(sync=True)
     _names = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _state = traitlets.Dict().tag(sync=True)
-    _again = traitlets.Int(0).tag(sync=True)
+    _draws = traitlets.Int(0).tag(sync=True)
 
-    def __init__(self, answer: Answer, fixed: Sequence[int] = (FREE,) * 12, temperature: float = 1.0) -> None:
+    def __init__(self, answer: Completion, fixed: Sequence[int] = (FREE,) * 12, temperature: float = 1.0) -> None:
         self._answer = answer
-        self.chances, self.chord = np.zeros(12), np.zeros(12, bool)
+        self.probabilities, self.chord = np.zeros(12), np.zeros(12, bool)
         super().__init__(fixed=list(map(int, fixed)), temperature=float(temperature), _names=list(PITCH_CLASSES))
         self.player = Player(self._piece())
         self._fill()
-        self.observe(lambda _: self._fill(), names=["fixed", "temperature", "_again"])
+        self.observe(lambda _: self._fill(), names=["fixed", "temperature", "_draws"])
 
     @traitlets.validate("fixed")
     def _checked(self, proposal: dict) -> list[int]:
@@ -66,21 +64,21 @@ class ChordBoard(anywidget.AnyWidget):
 
     def another(self) -> None:
         """Draws another chord for the same keys."""
-        self._again += 1
+        self._draws += 1
 
     def __repr__(self) -> str:
-        return f"ChordBoard. {self._state.get('says', '')}"
+        return f"ChordBoard. {self._state.get('text', '')}"
 
     def _fill(self) -> None:
         try:
-            chances, chord = self._answer(np.array(self.fixed), self.temperature)
-            self.chances, self.chord = np.asarray(chances, float), np.asarray(chord, bool)
+            probabilities, chord = self._answer(np.array(self.fixed), self.temperature)
+            self.probabilities, self.chord = np.asarray(probabilities, float), np.asarray(chord, bool)
             self.player.piece = self._piece()
-            says, wrong = self._words(), False
-        except Exception as error:  # whatever the model raises is told where it is seen
-            says, wrong = f"{type(error).__name__}: {error}", True
-        chances = [round(float(x), 4) for x in self.chances]
-        self._state = {"chances": chances, "chord": self.chord.tolist(), "says": says, "wrong": wrong}
+            text, wrong = self._words(), False
+        except Exception as error:  # whatever the model raises is shown where it is seen
+            text, wrong = f"{type(error).__name__}: {error}", True
+        probabilities = [round(float(x), 4) for x in self.probabilities]
+        self._state = {"probabilities": probabilities, "chord": self.chord.tolist(), "text": text, "wrong": wrong}
 
     def _piece(self) -> Piece:
         if not self.chord.any():
@@ -91,6 +89,6 @@ class ChordBoard(anywidget.AnyWidget):
     def _words(self) -> str:
         added = [PITCH_CLASSES[i] for i in range(12) if self.chord[i] and self.fixed[i] == FREE]
         given = [PITCH_CLASSES[i] for i in range(12) if self.fixed[i] == SOUNDS]
-        said = f"Given {' '.join(given)}" if given else "Nothing is given"
+        start = f"Given {' '.join(given)}" if given else "Nothing is given"
         drawn = f"the model adds {' '.join(added)}" if added else "the model adds nothing"
-        return f"{said}; {drawn}: {set_name(self.chord)}."
+        return f"{start}; {drawn}: {set_name(self.chord)}."

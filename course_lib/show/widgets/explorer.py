@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -27,12 +26,9 @@ from course_lib.show.panel import CSS, JAVASCRIPT, Panel, compressed_musicxml, f
 
 STYLE = CSS + Path(__file__).with_name("explorer.css").read_text(encoding="utf-8")
 
-
 SCRIPT = JAVASCRIPT + Path(__file__).with_name("explorer.js").read_text(encoding="utf-8")
 
-
 ATLAS = SCRIPT + Path(__file__).with_name("atlas.js").read_text(encoding="utf-8")
-
 
 _RENDER = """
 export default {
@@ -43,27 +39,19 @@ export default {
 };
 """
 
-
 _FINE = 20  # what is sent of a roll: twentieths of a time step and of a semitone, as int16
-
 
 _LONGEST = 1500  # time steps, so that they fit
 
-
 _MOST_DOTS = 1500  # of the map in a saved page
-
 
 _SAMPLES = 8  # training pieces that are decoded at first, for the range of the roll and the notes that will sound
 
-
 _FLOOR = -100.0  # dB of full scale: a partial that is not there
-
 
 _MARGIN = 1.1  # the pad reaches so much further than the training pieces
 
-
 _number = count(1)
-
 
 Decoder = Callable[[np.ndarray], Piece]
 
@@ -128,20 +116,20 @@ class Explorer(anywidget.AnyWidget):
         dimensions = self._codes.shape[1]
         self._plane = _plane(self._codes, plane)
         self._ends = [(str(name), _one(value, dimensions, f"the code of {name!r}")) for name, value in ends]
-        self._mixer = NoteCache(instruments)
+        self._cache = NoteCache(instruments)
         self._busy = Lock()
         self._known: tuple[bytes, Piece] | None = None
         if code is None:
             code = self._ends[0][1] if self._ends else self._codes.mean(axis=0)
         self._now = _one(code, dimensions, "code")
         first = self._piece(self._now)
-        programs(first, instruments)  # unknown instruments are told now
+        programs(first, instruments)  # raises now where an instrument is unknown
         some = self._codes[np.linspace(0, len(self._codes) - 1, _SAMPLES).astype(int)]
         pieces = [first, *(self._piece(each) for each in (*(value for _, value in self._ends[:2]), *some))]
         self._pitches = roll.pitch_span(pieces)
         super().__init__(_facts=self._all_facts(_ranges(self._codes, ranges)), _code=self._now.tolist())
         self.on_msg(self._receive)
-        Thread(target=self._mixer.learn, args=(pieces,), daemon=True).start()
+        Thread(target=self._cache.learn, args=(pieces,), daemon=True).start()
 
     @property
     def code(self) -> np.ndarray:
@@ -162,7 +150,7 @@ class Explorer(anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         many, dimensions = self._codes.shape
-        return f"Explorer of {many} pieces in {dimensions} dimensions. {roll.alt_text(self.piece)}"
+        return f"Explorer of {many} pieces in {dimensions} dimensions. {roll.roll_alt(self.piece)}"
 
     def atlas(self, n: int = 9) -> Panel:
         """The plane as n × n pieces that are decoded now: it answers in a saved page, where no kernel runs.
@@ -197,16 +185,16 @@ class Explorer(anywidget.AnyWidget):
         }
         data = json.dumps(facts, separators=(",", ":")).replace("</", "<\\/")
         name = f"atlas-{zlib.crc32(data.encode()):08x}-{next(_number)}"
-        about = f"Atlas of {n} × {n} pieces over {self._plane.names[0]} and {self._plane.names[1]}."
+        text = f"Atlas of {n} × {n} pieces over {self._plane.names[0]} and {self._plane.names[1]}."
         script = (
             f'document.querySelectorAll("#{name}:not([data-alive])").forEach((root) => {{ const facts = {data}; '
             'root.dataset.alive = ""; mountExplorer(root.querySelector("div"), facts, null, arrays(facts)); });'
         )
         html = (
-            f'<div id="{name}"><style>{STYLE}</style><div><p>{escape(about)} It needs JavaScript: trust this notebook, '
+            f'<div id="{name}"><style>{STYLE}</style><div><p>{escape(text)} It needs JavaScript: trust this notebook, '
             f"or open it as HTML.</p></div><script>(() => {{\n{ATLAS}\n{script}\n}})();</script></div>"
         )
-        return Panel(html, about)
+        return Panel(html, text)
 
     def _all_facts(self, ranges: np.ndarray) -> dict[str, Any]:
         """What the front end has to know once."""
@@ -250,10 +238,10 @@ class Explorer(anywidget.AnyWidget):
         return self._known[1]
 
     def _words(self, code: np.ndarray, piece: Piece) -> dict[str, Any]:
-        """What is said about a piece, and the training piece whose code is nearest to it in all dimensions."""
+        """The alt text of a piece, and the training piece whose code is nearest to it in all dimensions."""
         near = int(np.square(self._codes - code).sum(axis=1).argmin())
         spot = self._plane.place(self._codes[near]).round(4).tolist()
-        return {"says": roll.alt_text(piece), "near": near, "label": self._labels[near], "spot": spot}
+        return {"alt": roll.roll_alt(piece), "near": near, "label": self._labels[near], "spot": spot}
 
     def _frame(self, piece: Piece, pitches: tuple[int, int]) -> dict[str, Any]:
         """All of the figure but the notes, which the script draws."""
@@ -271,18 +259,18 @@ class Explorer(anywidget.AnyWidget):
     def _partials(self, pieces: Sequence[Piece]) -> dict[str, Any]:
         """What the browser needs to sound like the instruments: partials of each voice's pitches, and their swell."""
         voices = []
-        numbers = programs(pieces[0], self._mixer.instruments)
+        numbers = programs(pieces[0], self._cache.instruments)
         for voice, program in enumerate(numbers):
             pitches = sorted({int(p) for piece in pieces for p in piece.pitch[:, voice]} - {REST})
             sampled = pitches[::3]  # the pitches between sound like the one below
-            loud = np.array([self._mixer.harmonics(program, pitch) for pitch in sampled] or [[0.0]])
+            loud = np.array([self._cache.harmonics(program, pitch) for pitch in sampled] or [[0.0]])
             decibels = np.maximum(20 * np.log10(loud + 1e-9), _FLOOR)
             middle = pitches[len(pitches) // 2] if pitches else 60
             voices.append(
                 {
                     "pitches": sampled,
                     "partials": _text(np.round((decibels - _FLOOR) * 2.5).astype(np.uint8)),
-                    "swell": self._mixer.swell(program, middle).round(3).tolist(),
+                    "swell": self._cache.swell(program, middle).round(3).tolist(),
                 }
             )
         return {"attack": ATTACK, "rate": SAMPLE_RATE, "voices": voices}
@@ -298,34 +286,23 @@ class Explorer(anywidget.AnyWidget):
                     self._save(message, mark)
                 elif message["kind"] == "score":
                     self.send({"kind": "score", "html": score(self._piece(np.array(message["code"]))), **mark})
-        except Exception as error:  # whatever the decoder raises is told where it is seen
-            said = str(error) if isinstance(error, MusicError) else f"{type(error).__name__}: {error}"
-            self.send({"kind": "error", "text": said, **mark})
+        except Exception as error:  # whatever the decoder raises is shown where it is seen
+            text = str(error) if isinstance(error, MusicError) else f"{type(error).__name__}: {error}"
+            self.send({"kind": "error", "text": text, **mark})
 
     def _move(self, message: dict[str, Any], mark: dict[str, Any]) -> None:
-        times = [time.perf_counter()]
         visit = message.get("visit")
         code = np.array(message["code"], float) if visit is None else self._codes[visit]
         piece = self._piece(code)
-        times.append(time.perf_counter())
         answer = self._words(code, piece)
         low, high = roll.pitch_span([piece])
         self._pitches = min(low, self._pitches[0]), max(high, self._pitches[1])
         answer["form"] = _form(piece, self._pitches)
         if answer["form"] != message.get("form"):
             answer["frame"] = self._frame(piece, self._pitches)
-        bars = _packed(piece)
-        times.append(time.perf_counter())
-        spent = dict(zip(("decode", "roll"), (np.diff(times) * 1000).tolist(), strict=True))
-        self.send({"kind": "roll", **mark, **answer, "code": code.tolist(), "times": spent}, [bars.tobytes()])
+        self.send({"kind": "roll", **mark, **answer, "code": code.tolist()}, [_packed(piece).tobytes()])
         if message.get("sound"):
-            times = [time.perf_counter()]
-            samples, rate = self._mixer.loop(piece)
-            times.append(time.perf_counter())
-            encoded = flac(samples, rate)
-            times.append(time.perf_counter())
-            spent = dict(zip(("synthesis", "encoding"), (np.diff(times) * 1000).tolist(), strict=True))
-            self.send({"kind": "sound", **mark, "times": spent}, [encoded])
+            self.send({"kind": "sound", **mark}, [flac(*self._cache.loop(piece))])
         self._now = code
         if message.get("final"):  # a page that is loaded anew begins here; each step of a drag would cost time
             self._code = code.tolist()

@@ -1,4 +1,4 @@
-"""``TemplateBoard``: pick a template, or bring a file of your own, set strengths, and hear what a model makes of it."""
+"""``TemplateBoard``: pick a template or bring a file, set strengths, and listen to what a model makes of it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,10 @@ from course_lib.music.measures.structure import Template, same_structure, self_s
 from course_lib.music.piece import MusicError, Piece
 from course_lib.show.panel import Player
 
-Answer = Callable[[Template, dict[str, float], Callable[[float], None]], Piece]
-"""(template, strengths by name, tell) → a piece as long as the template. tell(share) says how far it is, 0..1."""
-
+Composer = Callable[[Template, dict[str, float], Callable[[float], None]], Piece]
+"""(template, strengths by name, progress) → a piece as long as the template. progress(share): how far it is, 0..1."""
 
 FILES = ".mid,.midi,.musicxml,.xml,.mxl,.abc"
-
 
 MOST = 3.0
 
@@ -35,10 +33,10 @@ class TemplateBoard(ipywidgets.VBox):
     An upload is taken as template at once, if it can be read; what is wrong with it, or with what ``answer`` raises,
     stands in words below the button. ``piece`` and ``template`` are the present ones. A saved page shows no widgets:
     put a ``listen`` beside it. (The strengths are no sliders, for those of ipywidgets have no name that a screen reader
-    could say.) Raises MusicError when there are no pieces. Notebook: 13.
+    could read out.) Raises MusicError when there are no pieces. Notebook: 13.
     """
 
-    def __init__(self, pieces: Mapping[str, Piece], answer: Answer, strengths: tuple[str, ...], made: Piece) -> None:
+    def __init__(self, pieces: Mapping[str, Piece], answer: Composer, strengths: tuple[str, ...], made: Piece) -> None:
         if not pieces:
             raise MusicError("0 templates. Give at least one.")
         self._answer = answer
@@ -59,7 +57,7 @@ class TemplateBoard(ipywidgets.VBox):
         self.button.tooltip = "Make a new piece on this template"
         self.bar = ipywidgets.FloatProgress(0, min=0, max=1, description="working", **wide())
         self.bar.layout.visibility = "hidden"
-        self.said = ipywidgets.HTML()
+        self.status = ipywidgets.HTML()
         self.matrices = ipywidgets.HTML()
         self.piece = made
         self.player = Player(made)
@@ -72,7 +70,7 @@ class TemplateBoard(ipywidgets.VBox):
                 *self.strengths.values(),
                 self.button,
                 self.bar,
-                self.said,
+                self.status,
                 self.matrices,
                 self.player,
             ]
@@ -89,15 +87,15 @@ class TemplateBoard(ipywidgets.VBox):
         self.button.disabled, self.bar.value, self.bar.layout.visibility = True, 0, "visible"
         try:
             strengths = {name: field.value for name, field in self.strengths.items()}
-            self.piece = self._answer(self.template, strengths, self._tell)
+            self.piece = self._answer(self.template, strengths, self._progress)
             self.player.piece = self.piece
             self._show(f"Composed on {self.menu.value}.")
         except Exception as error:  # whatever a reader's own model raises is shown to the reader
-            self._say(str(error) if isinstance(error, MusicError) else f"{type(error).__name__}: {error}", wrong=True)
+            self._write(str(error) if isinstance(error, MusicError) else f"{type(error).__name__}: {error}", wrong=True)
         finally:
             self.button.disabled, self.bar.layout.visibility = False, "hidden"
 
-    def _tell(self, share: float) -> None:
+    def _progress(self, share: float) -> None:
         self.bar.value = share
 
     def _take(self, change: dict) -> None:
@@ -107,21 +105,20 @@ class TemplateBoard(ipywidgets.VBox):
                     warnings.simplefilter("always", MusicWarning)
                     found = template(read_bytes(file["content"], file["name"]))
             except MusicError as error:
-                self._say(f"Not taken: {error}", wrong=True)
+                self._write(f"Not taken: {error}", wrong=True)
                 continue
             name = f"your file {file['name']}"
             self.templates[name] = found
             self.menu.options = list(self.templates)
             self.menu.value = name
             remarks = " ".join(str(one.message) for one in caught if issubclass(one.category, MusicWarning))
-            self._say(f"Taken: {file['name']}, {len(found.piece)} eighths. Press Compose. {remarks}")
+            self._write(f"Taken: {file['name']}, {len(found.piece)} eighths. Press Compose. {remarks}")
 
-    def _say(self, words: str, wrong: bool = False) -> None:
+    def _write(self, words: str, wrong: bool = False) -> None:
         colour = "#B03A00" if wrong else "#333333"
         sign = "⚠ " if wrong else ""
-        self.said.value = (
-            f'<div role="status" class="said" style="color:{colour};line-height:1.4">{sign}{escape(words)}</div>'
-        )
+        style = f"color:{colour};line-height:1.4"
+        self.status.value = f'<div role="status" class="board-status" style="{style}">{sign}{escape(words)}</div>'
 
     def _show(self, words: str) -> None:
         theirs = self.template.structure
@@ -131,7 +128,7 @@ class TemplateBoard(ipywidgets.VBox):
                 "must be as many."
             )
         found = same_structure(self.piece, theirs)
-        self._say(f"{words} Its self-similarity correlates with the template's by {found:.2f}.")
+        self._write(f"{words} Its self-similarity correlates with the template's by {found:.2f}.")
         pictures = [("the template", theirs), ("the new piece", self_similarity(self.piece))]
         self.matrices.value = "".join(
             f'<figure class="matrix" style="display:inline-block;margin:.3em 1em .3em 0"><img width="180" height="180" '

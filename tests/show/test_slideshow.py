@@ -1,4 +1,4 @@
-"""The film: every picture with its words, and the last one without a script."""
+"""The slideshow: every picture with its words, and the last one without a script."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def test_the_last_picture_stands_and_all_are_there() -> None:
 
 
 def test_two_films_of_the_same_pictures_do_not_share_a_name() -> None:
-    film = Slideshow(pictures(1), ["only"], "One")
-    names = [re.search(r'id="([^"]+)"', film._repr_html_())[1] for _ in range(2)]
+    shown = Slideshow(pictures(1), ["only"], "One")
+    names = [re.search(r'id="([^"]+)"', shown._repr_html_())[1] for _ in range(2)]
     assert names[0] != names[1]
 
 
-def test_it_says_what_it_shows() -> None:
+def test_its_text_is_what_it_shows() -> None:
     assert repr(Slideshow(pictures(2), ["a", "b"], "A search")).startswith("A search: 2 pictures, the last: step 1")
 
 

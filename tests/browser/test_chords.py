@@ -17,20 +17,21 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]
 SOURCE = """
 import ipywidgets
 import numpy as np
-from course_lib.music.pitch_sets import SetTable, conditional, pitch_sets
 from course_lib.music import chorale_frames
-from course_lib.show.chord_board import ChordBoard
+from course_lib.music.baselines import SetTable, conditional
+from course_lib.music.encodings import pitch_sets
+from course_lib.show.widgets import ChordBoard
 
 data = chorale_frames()
 log_p = SetTable(*(pitch_sets(np.concatenate(data.part(part))) for part in ("train", "valid"))).log_p
 ALL = np.arange(4096)[:, None] >> np.arange(12) & 1
-dice = np.random.default_rng(0)
+rng = np.random.default_rng(0)
 
 def answer(fixed, temperature):
     if (fixed == 0).all():
         raise ValueError("nothing may sound")
     p = conditional(log_p / temperature, fixed)
-    return p @ ALL, ALL[dice.choice(4096, p=p)]
+    return p @ ALL, ALL[rng.choice(4096, p=p)]
 
 board = ChordBoard(answer)
 ipywidgets.VBox([board, board.player])
@@ -41,7 +42,7 @@ def key(page: Page, name: str) -> Locator:
     return page.locator(".chord-board").get_by_role("button", name=re.compile(rf"^{name}: "))
 
 
-def chance(page: Page, name: str) -> int:
+def percent(page: Page, name: str) -> int:
     return int(re.search(r"probability (\d+) percent", key(page, name).get_attribute("aria-label"))[1])
 
 
@@ -54,16 +55,16 @@ def test_in_the_lab(browser_page: Page, lab: Lab) -> None:
     page.set_default_timeout(MINUTE)
     open_cells(page, lab, "board", SOURCE)
     board = page.locator(".chord-board")
-    said = board.locator(".said")
-    board.locator(".said", has_text="Nothing is given").wait_for()
+    status = board.locator(".status")
+    board.locator(".status", has_text="Nothing is given").wait_for()
     assert board.locator(".keys button").count() == 12
-    before = chance(page, "E")
+    before = percent(page, "E")
 
     # The mouse: free, sounds, silent, free; the others answer.
     key(page, "C").click()
     becomes(page, "C", "sounds")
-    board.locator(".said", has_text=re.compile("^Given C; the model adds")).wait_for()
-    assert chance(page, "C") == 100 and chance(page, "E") > before
+    board.locator(".status", has_text=re.compile("^Given C; the model adds")).wait_for()
+    assert percent(page, "C") == 100 and percent(page, "E") > before
     key(page, "C").click()
     becomes(page, "C", "silent")
     page.wait_for_function("document.querySelector('.chord-board .keys button small').textContent.startsWith('0 %')")
@@ -82,9 +83,9 @@ def test_in_the_lab(browser_page: Page, lab: Lab) -> None:
     becomes(page, "F", "sounds")
     page.keyboard.press("Enter")
     becomes(page, "F", "silent")
-    board.locator(".said", has_text=re.compile("^Given C E;")).wait_for()
+    board.locator(".status", has_text=re.compile("^Given C E;")).wait_for()
     page.wait_for_function("document.querySelectorAll('.chord-board .keys small')[5].textContent.startsWith('0 %')")
-    cold = chance(page, "G")
+    cold = percent(page, "G")
     assert cold > 50
     assert page.locator(".jp-Cell").count() == 2  # no shortcut made or deleted a cell
 
@@ -95,13 +96,13 @@ def test_in_the_lab(browser_page: Page, lab: Lab) -> None:
         "cold => parseInt(document.querySelectorAll('.chord-board .keys small')[7].textContent) < cold", arg=cold
     )
     assert board.locator("output").inner_text() == "3.0"
-    heard = set()
+    seen = set()
     for _ in range(8):
-        old = said.inner_text()
+        old = status.inner_text()
         board.get_by_role("button", name="Another chord").click()
         page.wait_for_timeout(500)
-        heard.add(said.inner_text())
-    assert len(heard) > 1 and all(text.startswith("Given C E;") for text in heard), (old, heard)
+        seen.add(status.inner_text())
+    assert len(seen) > 1 and all(text.startswith("Given C E;") for text in seen), (old, seen)
     drawn = [name.replace(" ♪", "") for name in board.locator(".drawn b").all_inner_texts()]
     assert {"C", "E"} <= set(drawn)
 
@@ -112,12 +113,12 @@ def test_in_the_lab(browser_page: Page, lab: Lab) -> None:
         "() => { const c = document.querySelector('.listen .cursor'); return c && parseFloat(c.style.left) > 10; }"
     )
 
-    # Delete frees; what the model raises is told, and the board goes on.
+    # Delete frees; what the model raises is shown, and the board goes on.
     key(page, "E").focus()
     page.keyboard.press("Delete")
     becomes(page, "E", "free")
     board.get_by_role("button", name="Free all").click()
-    board.locator(".said", has_text="Nothing is given").wait_for()
+    board.locator(".status", has_text="Nothing is given").wait_for()
     for place in range(12):
         button = board.locator(".keys button").nth(place)
         for state in ("sounds", "silent"):
@@ -126,10 +127,10 @@ def test_in_the_lab(browser_page: Page, lab: Lab) -> None:
                 "([i, s]) => document.querySelectorAll('.chord-board .keys small')[i].textContent.endsWith(s)",
                 arg=[place, state],
             )
-    board.locator(".said", has_text="ValueError: nothing may sound").wait_for()
-    assert board.locator(".said.wrong").count() == 1
+    board.locator(".status", has_text="ValueError: nothing may sound").wait_for()
+    assert board.locator(".status.wrong").count() == 1
     key(page, "A").click()
     becomes(page, "A", "free")
-    page.wait_for_function("!document.querySelector('.chord-board .said.wrong')")
+    page.wait_for_function("!document.querySelector('.chord-board .status.wrong')")
     page.set_viewport_size({"width": 620, "height": 800})
     assert board.evaluate("b => b.scrollWidth <= b.clientWidth + 1")

@@ -1,4 +1,4 @@
-"""The board of templates without a browser: what its parts do, and what it says of files and faults."""
+"""The board of templates without a browser: what its parts do, and what it writes about files and errors."""
 
 import datetime
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def upload(made: TemplateBoard, name: str, content: bytes) -> None:
 def test_it_begins_with_a_piece_on_the_first_template() -> None:
     made = board()
     assert made.menu.options == ("one", "two") and made.menu.layout.visibility is None
-    assert "by 1.00" in made.said.value and made.matrices.value.count("<img") == 2
+    assert "by 1.00" in made.status.value and made.matrices.value.count("<img") == 2
 
 
 def test_compose_asks_for_what_is_chosen_and_shows_it() -> None:
@@ -45,30 +45,30 @@ def test_compose_asks_for_what_is_chosen_and_shows_it() -> None:
     made.menu.value, made.strengths["structure"].value = "two", 2.0
     made.button.click()
     assert len(made.piece) == 48 and made.player.piece == made.piece and made.piece.pitch.min() == 62
-    assert "Composed on two" in made.said.value
+    assert "Composed on two" in made.status.value
     assert not made.button.disabled and made.bar.layout.visibility == "hidden" and made.bar.value == 0.5
 
 
-def test_what_the_model_raises_is_said_and_the_board_goes_on() -> None:
+def test_what_the_model_raises_is_shown_and_the_board_goes_on() -> None:
     made = board()
     made.strengths["metre"].value = 3.0
     made.button.click()
-    assert "ZeroDivisionError: too strong" in made.said.value and not made.button.disabled
+    assert "ZeroDivisionError: too strong" in made.status.value and not made.button.disabled
     made.strengths["metre"].value = 1.0
     made.button.click()
-    assert "Composed on one" in made.said.value
+    assert "Composed on one" in made.status.value
 
 
 def test_a_piece_of_another_length_is_refused_in_words() -> None:
     made = board(lambda goal, strengths, tell: tune(40))
     made.button.click()
-    assert "made 40 time steps for a template of 32" in made.said.value
+    assert "made 40 time steps for a template of 32" in made.status.value
 
 
 def test_a_file_of_ones_own_becomes_the_template() -> None:
     made = board()
     upload(made, "mine.mid", midi_bytes(tune(64)))
-    assert made.menu.value == "your file mine.mid" and "Taken: mine.mid, 64 eighths" in made.said.value
+    assert made.menu.value == "your file mine.mid" and "Taken: mine.mid, 64 eighths" in made.status.value
     made.button.click()
     assert len(made.piece) == 64
     upload(made, "mine.mid", midi_bytes(tune(24)))  # the same name again, another file
@@ -76,7 +76,7 @@ def test_a_file_of_ones_own_becomes_the_template() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         (b"MThd and nothing else", "broken.mid"),
         (b"no music at all", "neither MIDI"),
@@ -85,19 +85,19 @@ def test_a_file_of_ones_own_becomes_the_template() -> None:
     ],
     ids=["broken", "text", "empty", "short"],
 )
-def test_a_file_that_cannot_be_used_is_refused_in_words(content: bytes, says: str) -> None:
+def test_a_file_that_cannot_be_used_is_refused_in_words(content: bytes, message: str) -> None:
     made = board()
     upload(made, "broken.mid", content)
-    assert says in made.said.value and "Not taken" in made.said.value and "Traceback" not in made.said.value
+    assert message in made.status.value and "Not taken" in made.status.value and "Traceback" not in made.status.value
     assert made.menu.value == "one"
     made.button.click()
-    assert "Composed on one" in made.said.value
+    assert "Composed on one" in made.status.value
 
 
 def test_words_of_others_are_no_html() -> None:
     made = board()
     upload(made, "<b>x</b>.mid", b"no music")
-    assert "<b>" not in made.said.value and "&lt;b&gt;" in made.said.value
+    assert "<b>" not in made.status.value and "&lt;b&gt;" in made.status.value
 
 
 def test_a_board_needs_a_template() -> None:

@@ -8,7 +8,7 @@ from course_lib.commands.lab import PromptConnection
 
 
 def test_answers_are_not_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """TCP is told so once the connection is open, and everything else is Jupyter's own."""
+    """TCP gets this setting once the connection is open, and everything else is Jupyter's own."""
     calls = []
     monkeypatch.setattr(PromptConnection.__base__, "connect", lambda self: calls.append("connect"))
     monkeypatch.setattr(

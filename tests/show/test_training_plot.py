@@ -1,4 +1,4 @@
-"""The live loss: when it draws, and what it leaves in a saved notebook."""
+"""The training plot: when it draws, and what it leaves in a saved notebook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The chord board without a browser: what it asks, what it says, what it plays."""
+"""The chord board without a browser: what it asks, writes and plays."""
 
 import numpy as np
 import pytest
@@ -20,10 +20,10 @@ def seventh(fixed: np.ndarray, temperature: float) -> tuple[np.ndarray, np.ndarr
 def test_it_asks_at_each_change_and_plays_the_answer() -> None:
     board = ChordBoard(seventh)
     assert "adds D F G B: G7" in repr(board) and board.player.piece.title == "G7"
-    assert board.chances.tolist() == [0.25] * 12
+    assert board.probabilities.tolist() == [0.25] * 12
     board.fixed = G_AND_F
     assert repr(board) == "ChordBoard. Given F G; the model adds D: D F G."
-    assert board.chances[7] == 1 and board.chances[11] == 0
+    assert board.probabilities[7] == 1 and board.probabilities[11] == 0
     assert {int(p) % 12 for p in board.player.piece.pitch[-1]} == {2, 5, 7}
     assert board._state["chord"] == board.chord.tolist()
 
@@ -46,7 +46,7 @@ def test_silence_is_an_answer() -> None:
     assert (board.player.piece.pitch < 0).all()
 
 
-def test_what_the_model_raises_is_told_and_the_board_goes_on() -> None:
+def test_what_the_model_raises_is_shown_and_the_board_goes_on() -> None:
     board = ChordBoard(seventh)
     board.temperature = 2.5
     assert board._state["wrong"] and "ValueError: too hot" in repr(board)

@@ -60,7 +60,7 @@ def test_as_loud_as_synthesize_and_never_too_loud(piece: Piece, instruments: str
 
 
 @pytest.mark.parametrize("instruments", [None, "piano", "strings"])
-def test_no_click_where_the_loop_begins_again(piece: Piece, instruments: str | None) -> None:
+def test_no_click_where_the_loop_begins_anew(piece: Piece, instruments: str | None) -> None:
     """The steps of the second difference there are no larger than in the middle of the music."""
     samples, rate = NoteCache(instruments).loop(piece)
     bend = np.abs(np.diff(np.tile(samples, 2), 2))

@@ -21,13 +21,13 @@ SOURCE = """
 import time
 import numpy as np
 from course_lib.music.datasets import chorales
-from course_lib.music.structure import template
-from course_lib.show.template_board import TemplateBoard
+from course_lib.music.measures import template
+from course_lib.show.widgets import TemplateBoard
 
-def answer(goal, strengths, tell):
+def answer(goal, strengths, progress):
     for share in (0.2, 0.6, 1.0):
         time.sleep(0.2)
-        tell(share)
+        progress(share)
     if strengths["tonality"] == 0:
         raise ValueError("no key, no music")
     return goal.piece.transpose(round(5 * strengths["structure"]))
@@ -58,8 +58,8 @@ def test_in_the_lab(browser_page: Page, lab: Lab) -> None:
     page = browser_page
     page.set_default_timeout(MINUTE)
     open_cells(page, lab, "templates", SOURCE)
-    said = page.locator(".said")
-    said.filter(has_text="by 1.00").wait_for()
+    status = page.locator(".board-status")
+    status.filter(has_text="by 1.00").wait_for()
     first, drawn = sound(page), picture(page)
 
     # Another template, by its label; and Compose.
@@ -68,7 +68,7 @@ def test_in_the_lab(browser_page: Page, lab: Lab) -> None:
     assert len(names) == 3
     menu.select_option(names[1])
     page.get_by_role("button", name="Compose").click()
-    said.filter(has_text=f"Composed on {names[1]}").wait_for()
+    status.filter(has_text=f"Composed on {names[1]}").wait_for()
     second = sound(page)
     assert second != first and picture(page) != drawn
     assert page.locator("figure.matrix img").count() == 2
@@ -90,26 +90,26 @@ def test_in_the_lab(browser_page: Page, lab: Lab) -> None:
     pitch = (60 + np.arange(64) % 12 // 2)[:, None]
     mine = midi_bytes(Piece(pitch, np.ones((64, 1), bool), steps_per_quarter=2))
     bring(page, "mine.mid", mine)
-    said.filter(has_text="Taken: mine.mid, 64 eighths").wait_for()
+    status.filter(has_text="Taken: mine.mid, 64 eighths").wait_for()
     assert menu.input_value() == "your file mine.mid"
     third = sound(page)
     page.get_by_role("button", name="Compose").click()
-    said.filter(has_text="Composed on your file mine.mid").wait_for()
+    status.filter(has_text="Composed on your file mine.mid").wait_for()
     assert sound(page) != third
     bring(page, "bad.mid", b"MThd" + b"\xff" * 40)
-    said.filter(has_text=re.compile("Not taken: bad.mid: ")).wait_for()
+    status.filter(has_text=re.compile("Not taken: bad.mid: ")).wait_for()
     assert page.get_by_text("Traceback").count() == 0
 
-    # What the model raises is told, and the next answer comes.
+    # What the model raises is shown, and the next answer comes.
     key = page.get_by_role("spinbutton", name="tonality")
     key.fill("0")
     key.press("Tab")
     page.get_by_role("button", name="Compose").click()
-    said.filter(has_text="ValueError: no key, no music").wait_for()
+    status.filter(has_text="ValueError: no key, no music").wait_for()
     key.fill("2.5")
     key.press("Tab")
     page.get_by_role("button", name="Compose").click()
-    said.filter(has_text="Composed on your file mine.mid").wait_for()
+    status.filter(has_text="Composed on your file mine.mid").wait_for()
 
     # The player plays: its cursor moves.
     page.locator(".listen").get_by_role("button", name="Play").first.click()
