@@ -86,7 +86,9 @@ def check_3(g_step: Callable) -> str:
     if moved(discriminator, d_before):
         raise NotYet("D's weights have moved, too: towards being deceived. Who moves in a step of G? Only G.")
     if fooled() <= first:
-        raise NotYet(f"D's logit for G's examples went from {first:.3f} to {fooled():.3f}; it has to rise. Mind the sign.")
+        raise NotYet(
+            f"D's logit for G's examples went from {first:.3f} to {fooled():.3f}; it has to rise. Mind the sign."
+        )
     return f"Five steps: D stayed where it was, and its logit for G's examples rose from {first:.3f} to {fooled():.3f}."
 
 
@@ -120,7 +122,9 @@ def plane_pairs() -> tuple[np.ndarray, np.ndarray]:
     sizes = high_s - low_s + 1, high_b - low_b + 1
     p = np.zeros(sizes)
     np.add.at(p, (soprano, bass), 1 / len(soprano))
-    return np.concatenate([np.eye(size, dtype=np.float32)[i] for size, i in zip(sizes, (soprano, bass), strict=True)], 1), p
+    return np.concatenate(
+        [np.eye(size, dtype=np.float32)[i] for size, i in zip(sizes, (soprano, bass), strict=True)], 1
+    ), p
 
 
 @check
@@ -143,5 +147,7 @@ def check_5(make_gan: Callable) -> str:
     np.add.at(q, (made[:, :20].argmax(1), made[:, 20:].argmax(1)), 1 / len(made))
     coverage = float(p[q > p / 10].sum())
     if coverage < 0.9:
-        raise NotYet(f"After {steps} steps it covers {coverage:.2f} of Bach's pairs, expected 0.90. Who runs ahead of whom?")
+        raise NotYet(
+            f"After {steps} steps it covers {coverage:.2f} of Bach's pairs, expected 0.90. Who runs ahead of whom?"
+        )
     return f"After {steps} steps your generator covers {coverage:.2f} of Bach's pairs."
