@@ -274,7 +274,7 @@ class GAN(keras.Model):
         return {**super().get_config(), **config}
 
     @classmethod
-    def from_config(cls, config: dict) -> GAN:
+    def from_config(cls, config: dict) -> keras.Model:
         return cls(**keras.saving.deserialize_keras_object(config))
 
     def get_compile_config(self) -> dict:
