@@ -57,14 +57,14 @@ class Choice(layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}
 
 
-def squared_slope(critic: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """‖∂ critic(x) / ∂x‖² of each example, summed over all axes but the batch: (batch, ...) → (batch,).
+def squared_slope(discriminator: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """‖∂D(x)/∂x‖² of the logits at each example, over all axes but the batch: (batch, ...) → (batch,).
 
-    critic: maps each example of the batch for itself (a network with batch normalisation does not). Notebook: 07.
+    discriminator: judges each example of the batch for itself; one with batch normalisation does not. Notebook: 07.
     """
     with tf.GradientTape() as tape:
         tape.watch(x)
-        logits = critic(x)
+        logits = discriminator(x)
     slope = tape.gradient(logits, x)
     return ops.sum(ops.square(slope), axis=list(range(1, len(x.shape))))
 
@@ -78,8 +78,8 @@ class R1(keras.regularizers.Regularizer):
     def __init__(self, weight: float = 1.0) -> None:
         self.weight = weight
 
-    def __call__(self, critic: Callable, real: Tensor, fake: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
-        return self.weight / 2 * ops.mean(squared_slope(critic, real))
+    def __call__(self, discriminator: Callable, real: Tensor, fake: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
+        return self.weight / 2 * ops.mean(squared_slope(discriminator, real))
 
     def get_config(self) -> dict:
         return {"weight": self.weight}
@@ -95,9 +95,10 @@ class GradientPenalty(R1):
     def __init__(self, weight: float = 10.0) -> None:
         super().__init__(weight)
 
-    def __call__(self, critic: Callable, real: Tensor, fake: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
+    def __call__(self, discriminator: Callable, real: Tensor, fake: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
         part = keras.random.uniform((ops.shape(real)[0], *[1] * (len(real.shape) - 1)), seed=seed)
-        norm = ops.sqrt(squared_slope(critic, real + part * (fake - real)) + 1e-12)  # finite gradient where it is 0
+        squared = squared_slope(discriminator, real + part * (fake - real))
+        norm = ops.sqrt(squared + 1e-12)  # has a finite gradient at 0, too
         return self.weight * ops.mean(ops.square(norm - 1))
 
 
@@ -130,7 +131,7 @@ class GAN(keras.Model):
     objective: a name in ``OBJECTIVES``; "saturating" is the minimax game itself.
     penalty: on the discriminator's slope: ``R1(γ)``, ``GradientPenalty(λ)``, or None.
     steps: (k, g), updates of the discriminator and of the generator in each training step, all on one batch of real
-        examples, each with its own noise.
+        examples, each with its own noise; (1, 0) trains the discriminator alone.
     average: 0 ≤ average < 1, how much of the generator's average over its updates is kept at each update, less at the
         beginning; with 0 there is none. What ``sample`` and ``gan(z)`` use is ``averaged``, the average.
     features: name of a layer of the discriminator → weight of the squared distance between the mean of its output over
@@ -198,38 +199,48 @@ class GAN(keras.Model):
     def train_step(self, data: Tensor) -> dict[str, Tensor]:
         real, *condition = keras.tree.flatten(data)
         real, n = ops.cast(real, "float32"), ops.shape(real)[0]
-        d_loss, g_loss = OBJECTIVES[self.objective]
-        g_weights, d_weights = self.generator.trainable_variables, self.discriminator.trainable_variables
+        d_loss_of, g_loss_of = OBJECTIVES[self.objective]
+        d_weights, g_weights = self.discriminator.trainable_variables, self.generator.trainable_variables
 
-        def generate() -> Tensor:
-            return self.generator(_inputs(self.noise(n), condition), training=True)
+        def generator(z: Tensor) -> Tensor:
+            return self.generator(_inputs(z, condition), training=True)
 
-        def critic(x: Tensor) -> Tensor:
+        def discriminator(x: Tensor) -> Tensor:
             return self.discriminator(_inputs(x, condition), training=True)
 
-        penalty = 0.0
-        for _ in range(self.steps[0]):
-            fake = generate()
+        d_loss = g_loss = penalty = 0.0
+        real_logits, fake_logits, gradient = ops.zeros(1), ops.zeros(1), [ops.zeros(1)]  # of a part that makes no step
+        for _ in range(self.steps[0]):  # the discriminator learns
+            fake = generator(self.noise(n))
             with tf.GradientTape() as tape:
-                real_logits, fake_logits = critic(real), critic(fake)
-                d_value = d_loss(real_logits, fake_logits)
-                if self.penalty:
-                    penalty = self.penalty(critic, real, fake, self.random)
-                total = d_value + penalty
+                real_logits, fake_logits = discriminator(real), discriminator(fake)
+                d_loss = d_loss_of(real_logits, fake_logits)
+                if self.penalty is not None:
+                    penalty = self.penalty(discriminator, real, fake, self.random)
+                total = d_loss + penalty
             self.d_optimizer.apply(tape.gradient(total, d_weights), d_weights)
 
-        for _ in range(self.steps[1]):
+        for _ in range(self.steps[1]):  # the generator learns
             with tf.GradientTape() as tape:
-                fake = generate()
-                g_value = g_loss(critic(fake)) + self.feature_distance(real, fake, condition)
-            gradient = tape.gradient(g_value, g_weights)
+                fake = generator(self.noise(n))
+                g_loss = g_loss_of(discriminator(fake)) + self.feature_distance(real, fake, condition)
+            gradient = tape.gradient(g_loss, g_weights)
             self.g_optimizer.apply(gradient, g_weights)
             self.update_average()
 
-        norm = ops.sqrt(sum(ops.sum(ops.square(part)) for part in gradient))
-        right = ops.mean(ops.cast(real_logits > 0, "float32")), ops.mean(ops.cast(fake_logits < 0, "float32"))
-        for mean, value in zip(self.means.values(), (d_value, g_value, *right, penalty, norm), strict=True):
-            mean.update_state(value)
+        return self.measured(
+            d_loss=d_loss,
+            g_loss=g_loss,
+            real_right=ops.mean(ops.cast(real_logits > 0, "float32")),
+            fake_right=ops.mean(ops.cast(fake_logits < 0, "float32")),
+            penalty=penalty,
+            g_gradient=ops.sqrt(sum(ops.sum(ops.square(part)) for part in gradient)),
+        )
+
+    def measured(self, **values: Tensor) -> dict[str, Tensor]:
+        """The means of these values over the epoch so far."""
+        for name, value in values.items():
+            self.means[name].update_state(value)
         return {name: mean.result() for name, mean in self.means.items()}
 
     def feature_distance(self, real: Tensor, fake: Tensor, condition: Sequence[Tensor]) -> Tensor:
@@ -246,8 +257,8 @@ class GAN(keras.Model):
             return
         updates = ops.cast(self.g_optimizer.iterations, "float32")
         keep = ops.minimum(self.average, (1 + updates) / (10 + updates))  # a young average is a short one
-        for average, weight in zip(self.averaged.weights, self.generator.weights, strict=True):
-            average.assign(keep * average + (1 - keep) * weight)
+        for mean, weight in zip(self.averaged.weights, self.generator.weights, strict=True):
+            mean.assign(keep * mean + (1 - keep) * weight)
 
     def call(self, z: Tensor | Sequence[Tensor], training: bool | None = None) -> Tensor:
         return self.averaged(z, training=training)

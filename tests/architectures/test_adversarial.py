@@ -112,6 +112,16 @@ def test_a_step_of_one_part_leaves_the_other_alone() -> None:
             assert all(np.array_equal(a, b) for a, b in zip(old, part.get_weights(), strict=True)) == stays
 
 
+@pytest.mark.parametrize("steps", [(1, 0), (0, 1)])
+def test_one_part_may_be_trained_alone(steps: tuple[int, int]) -> None:
+    gan = dense(steps=steps)
+    before = [part.get_weights() for part in (gan.discriminator, gan.generator)]
+    report = gan.fit(examples(dense), verbose=0).history
+    for old, part, count in zip(before, (gan.discriminator, gan.generator), steps, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(old, part.get_weights(), strict=True)) == (count == 0)
+    assert (report["d_loss"][0] == 0, report["g_loss"][0] == 0) == (steps[0] == 0, steps[1] == 0)
+
+
 def test_where_the_discriminator_is_sure_only_the_non_saturating_loss_has_a_gradient() -> None:
     logit = tf.Variable(np.log(0.01 / 0.99))  # D = 0.01
     slopes = {}

@@ -58,8 +58,8 @@ def test_features_do_not_depend_on_the_key_of_the_whole_but_for_its_register() -
 def test_features_do_not_see_whether_a_window_was_cut_through_held_notes() -> None:
     cut = (w for w in windows(chorales().test, bars=1) if not w.onset[0].all() and (w.pitch != REST).all())
     window = next(cut)
-    struck = Piece(window.pitch, np.vstack([np.ones((1, 4), bool), window.onset[1:]]))
-    np.testing.assert_array_equal(*window_features([window, struck]))
+    begun = Piece(window.pitch, np.vstack([np.ones((1, 4), bool), window.onset[1:]]))
+    np.testing.assert_array_equal(*window_features([window, begun]))
 
 
 def test_a_rest_takes_part_in_nothing_and_lengths_may_differ() -> None:
