@@ -30,7 +30,7 @@ from course_lib.music.measures import NoParallels
 from course_lib.show.widgets import Explorer
 from course_lib.training import load
 
-model, encoding = load("04_hearing"), OneHot()
+model, encoding = load("04_autoregressive"), OneHot()
 codes = model.encoder.predict(transposed(windows(chorales().train), encoding)[0], verbose=0)[:, :32]
 write, rule = AutoregressiveSampler(model.decoder), NoParallels(encoding)
 noise = np.random.default_rng(0).gumbel(size=(64, encoding.width))
@@ -93,7 +93,7 @@ def drag(page: Page, moves: int, rate: float) -> tuple[list[float], list[dict[st
     page.mouse.up()
     page.wait_for_function(
         "() => { const questions = Object.values(window.questions);"
-        " return questions.at(-1).drawn && questions.some((q) => q.sounding && q.moved >= window.moves.at(-1)); }"
+        " return questions.at(-1)?.drawn && questions.some((q) => q.sounding && q.moved >= window.moves.at(-1)); }"
     )
     return page.evaluate("window.moves"), page.evaluate("Object.values(window.questions)")
 

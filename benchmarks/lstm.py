@@ -44,9 +44,9 @@ def trainer(peer: str, dropout: float = DROPOUT) -> Callable[[np.ndarray, np.nda
     import keras
 
     from course_lib.architectures.losses import TokenCrossEntropy
-    from course_lib.architectures.recurrent import recurrent
+    from course_lib.architectures.recurrent import RecurrentModel
 
-    model = recurrent(SYMBOLS, [keras.layers.LSTMCell(UNITS), keras.layers.LSTMCell(UNITS)], dropout)
+    model = RecurrentModel(SYMBOLS, [keras.layers.LSTMCell(UNITS), keras.layers.LSTMCell(UNITS)], dropout)
     model.set_weights(first_weights())
     optimizer = keras.optimizers.AdamW(RATE, weight_decay=DECAY, clipnorm=1.0)
     model.compile(optimizer, TokenCrossEntropy(), jit_compile=False)  # as the lesson does

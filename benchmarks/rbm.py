@@ -33,7 +33,7 @@ def first_weights() -> list[np.ndarray]:
 
 
 @cache
-def machine(peer: str, k: int) -> object:
+def network(peer: str, k: int) -> object:
     """The peer's RBM with ``first_weights``. One peer a process: TensorFlow and PyTorch do not mix."""
     if peer == "this library":
         import keras
@@ -54,7 +54,7 @@ def machine(peer: str, k: int) -> object:
 
 def train(peer: str, k: int, frames: int, epochs: int) -> list[float]:
     """Trains for a number of epochs and gives the seconds of each. It goes on where it stopped."""
-    v, model = data(frames), machine(peer, k)
+    v, model = data(frames), network(peer, k)
     if peer != "this library":
         return [seconds(lambda: model.epoch(v, BATCH)) for _ in range(epochs)]
     import keras
@@ -68,7 +68,7 @@ def train(peer: str, k: int, frames: int, epochs: int) -> list[float]:
 def learnt(peer: str, k: int, frames: int, epochs: int) -> list[np.ndarray]:
     """W, b and c after so many epochs."""
     train(peer, k, frames, epochs)
-    model = machine(peer, k)
+    model = network(peer, k)
     detached = (part.detach() if peer == "PyTorch" else part for part in (model.w, model.b, model.c))
     return [np.array(np.asarray(part), np.float64) for part in detached]
 
@@ -85,17 +85,10 @@ def likelihood(form: str, frames: int) -> Callable[[], np.ndarray]:
 
     from course_lib.architectures.nade import NADE
 
-    class Form(keras.Model):
-        def __init__(self) -> None:
-            super().__init__()
-            self.nade = NADE(KEYS, UNITS)
-
-        def call(self, v: object) -> object:
-            return self.nade(v) if form == "sparse" else self.nade.dense(v)
-
     keras.utils.set_random_seed(0)
-    model, v = Form(), data(frames)
-    model(v[:2])
+    model, v = NADE(KEYS, UNITS), data(frames)
+    if form == "dense":
+        model.call = model.dense
     model.compile(jit_compile=False)
     batches = np.split(v, range(AT_ONCE, len(v), AT_ONCE))
     return lambda: np.concatenate([model.predict_on_batch(batch) for batch in batches])

@@ -27,7 +27,7 @@ import json, pkgutil, importlib, time
 start = time.perf_counter()
 import course_lib.music, course_lib.show
 for package in (course_lib.music, course_lib.show):
-    for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         importlib.import_module(module.name)
 print(json.dumps(time.perf_counter() - start))
 """

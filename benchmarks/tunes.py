@@ -9,7 +9,7 @@ from statistics import median
 import numpy as np
 
 from benchmarks._measure import Row, in_turn, own_process, ratios, seconds
-from course_lib.music.datasets import celtic_tunes
+from course_lib.music.datasets import celtic_vocabulary
 
 QUICK = {"repeats": 3, "tokens": 10}
 UNITS = 384  # of the two layers of lesson 05
@@ -24,19 +24,19 @@ def prepare(symbols: int) -> None:
     import keras
 
     from course_lib.architectures.decoding import Sampler
-    from course_lib.architectures.recurrent import recurrent
+    from course_lib.architectures.recurrent import RecurrentModel
     from course_lib.symbols import END
 
     keras.utils.set_random_seed(0)
-    model = recurrent(symbols, [keras.layers.LSTMCell(UNITS), keras.layers.LSTMCell(UNITS)])
-    model.layers[-1].bias.assign(-100.0 * (np.arange(symbols) == END))  # no tune ends early
-    _made.update(model=model, generator=Sampler(model))
+    model = RecurrentModel(symbols, [keras.layers.LSTMCell(UNITS), keras.layers.LSTMCell(UNITS)])
+    model.logits.bias.assign(-100.0 * (np.arange(symbols) == END))  # no tune ends early
+    _made.update(model=model, sampler=Sampler(model, jit=True))
     loop(1), calls(1)
 
 
 def loop(count: int) -> float:
     """Seconds a token: a tune in one compiled loop, the median of ``count`` tunes."""
-    write = partial(_made["generator"].generate, 1, longest=LONGEST)
+    write = partial(_made["sampler"].sample, longest=LONGEST)
     return median(seconds(partial(write, seed=seed)) for seed in range(count)) / (LONGEST - 1)
 
 
@@ -59,10 +59,10 @@ def calls(count: int, context: int | None = None) -> float:
 
 
 def run(repeats: int = 10, tokens: int = 21, tunes: int = 5) -> Iterator[Row]:
-    """repeats: turns. tokens: how many model.predict writes in each. tunes: how many the generator writes in each."""
-    last, whole, loops = f"model.predict on the last {CONTEXT}", "model.predict on the tune so far", "Generator"
+    """repeats: turns. tokens: how many model.predict writes in each. tunes: how many the sampler writes in each."""
+    last, whole, loops = f"model.predict on the last {CONTEXT}", "model.predict on the tune so far", "Sampler"
     with own_process() as call:
-        call(prepare, len(celtic_tunes().vocabulary))
+        call(prepare, len(celtic_vocabulary()))
         peers = {
             last: lambda: call(calls, tokens, CONTEXT),
             whole: lambda: call(calls, tokens),

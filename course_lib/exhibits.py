@@ -1,4 +1,4 @@
-"""Every shipped system as an exhibit: piece → tensors → network → tensors → piece. Imports both wings, as no other module.
+"""Every shipped system as an exhibit: piece → tensors → network → tensors → piece. The only module of both wings.
 
 >>> exhibit("09_voices", chorales().test[0], seed=3)
 """
@@ -215,9 +215,7 @@ EXHIBITS = {
     "02_sliding": Exhibit(
         "One step at a time", "Feedforward", partial(harmonise, window=SlidingWindow(common_key=False, metre=False))
     ),
-    "02_metre": Exhibit(
-        "… with the metre", "Feedforward", partial(harmonise, window=SlidingWindow(common_key=False))
-    ),
+    "02_metre": Exhibit("… with the metre", "Feedforward", partial(harmonise, window=SlidingWindow(common_key=False))),
     "02_key": Exhibit("… in a common key", "Feedforward", partial(harmonise, window=SlidingWindow())),
     "02_harmoniser": Exhibit("MiniBach, improved", "Feedforward", partial(harmonise, window=SlidingWindow())),
     "03_autoencoder": Exhibit("auto-bach", "Autoencoder", reconstruct),
@@ -227,7 +225,7 @@ EXHIBITS = {
     "04_linear": Exhibit("Linear VAE", "Variational(Autoencoder)", reconstruct),
     "04_vae": Exhibit("VAE", "Variational(Autoencoder)", reconstruct),
     "04_collapsed": Exhibit("Collapsed VAE", "Variational(Autoencoder)", reconstruct_sampling),
-    "04_hearing": Exhibit("Autoregressive VAE", "Variational(Autoencoder)", reconstruct_sampling),
+    "04_autoregressive": Exhibit("Autoregressive VAE", "Variational(Autoencoder)", reconstruct_sampling),
     "05_rnn": Exhibit("Plain recurrent network", "RNN", write_tune),
     "05_lstm": Exhibit("Celtic melodies", "LSTM²", write_tune),
     "06_cd1": Exhibit("RBM of pitch classes, CD-1", "RBM", resample_sets),
@@ -245,11 +243,11 @@ EXHIBITS = {
     "11_language": Exhibit("Phrases without a code", "RNN", write_tune),
     "11_plain": Exhibit("VRAE, β = 1", VRAE, write_phrase),
     "11_annealed": Exhibit("VRAE, annealed", VRAE, write_phrase),
-    "11_silenced": Exhibit("VRAE, annealed, word dropout", VRAE, write_phrase),
+    "11_word_dropout": Exhibit("VRAE, annealed, word dropout", VRAE, write_phrase),
     "11_free_bits": Exhibit("VRAE, annealed, word dropout, free bits", VRAE, write_phrase),
     "11_vrae": Exhibit("VRAE, β = 0.3, annealed, word dropout", VRAE, write_phrase),
-    "11_released": Exhibit("VRAE, β = 0.01, annealed, word dropout", VRAE, write_phrase),
-    "11_untaught": Exhibit("VRAE without teacher forcing", VRAE, write_phrase),
+    "11_low_beta": Exhibit("VRAE, β = 0.01, annealed, word dropout", VRAE, write_phrase),
+    "11_free_running": Exhibit("VRAE without teacher forcing", VRAE, write_phrase),
     "12_nade": Exhibit("NADE, frame by frame", "NADE", sample_alone),
     "12_rnn": Exhibit("RNN of frames", "RNN", carry_on),
     "12_rnn_rbm": Exhibit("RNN-RBM", "RNN ∘ RBM", carry_on),

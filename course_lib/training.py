@@ -12,7 +12,7 @@ import os
 import platform
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -133,8 +133,7 @@ def _optimizers(model: keras.Model) -> list[keras.Optimizer]:
 class _Progress(keras.callbacks.Callback):
     """Keeps the best weights, stops early, reports, and writes a checkpoint from which a later run goes on.
 
-    monitor: None keeps the last weights. The checkpoint holds the state at the end of an epoch, so that a run that was
-    interrupted goes on as if it had not been: weights, optimizers, random states.
+    monitor: None keeps the last weights.
     """
 
     def __init__(
@@ -143,17 +142,17 @@ class _Progress(keras.callbacks.Callback):
         run: str,
         epochs: int,
         seconds: float,
+        clock: Callable[[], float],
         patience: int,
         monitor: str | None,
         watch: Watch | None,
-        judge: Callable[[], float] | None,
     ) -> None:
         super().__init__()
-        self.path, self.run, self.epochs, self.limit = path, run, epochs, seconds
-        self.patience, self.monitor, self.watch, self.judge = patience, monitor, watch, judge
+        self.path, self.run, self.epochs, self.limit, self.clock = path, run, epochs, seconds, clock
+        self.patience, self.monitor, self.watch = patience, monitor, watch
         self.history: History = {}
         self.best_weights: list[np.ndarray] = []
-        self.state: dict[str, Any] = {}
+        self.state: tuple | None = None
         self.before = 0.0
 
     def _variables(self) -> list[Any]:
@@ -177,9 +176,9 @@ class _Progress(keras.callbacks.Callback):
             return
         for variable, value in zip(self._variables(), variables, strict=True):
             variable.assign(value)
-        self.history, self.before, self.best_weights = state["history"], state["seconds"], best
-        version, numbers, gauss = state["random"]  # by which Keras orders the batches of a PyDataset
+        version, numbers, gauss = state["random"]
         random.setstate((version, tuple(numbers), gauss))
+        self.history, self.before, self.best_weights = state["history"], state["seconds"], best
         print(f"Going on after epoch {self.done} of {self.epochs}, from the checkpoint.")
 
     @property
@@ -190,16 +189,16 @@ class _Progress(keras.callbacks.Callback):
     @property
     def seconds(self) -> float:
         """Seconds of training, those before an interrupt included."""
-        return self.before + time.monotonic() - self.started
+        return self.before + self.clock() - self.started
 
     @property
     def exhausted(self) -> bool:
         """Whether ``patience`` epochs have passed without a better value."""
-        values = self.history.get(self.monitor, [])  # none, where the last weights are kept
+        values = self.history.get(self.monitor, [])
         return bool(values) and len(values) - 1 - int(np.argmin(values)) >= self.patience
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        self.started = self.saved = time.monotonic()
+        self.started, self.saved = self.clock(), time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         # An epoch may be longer than the quick profile lasts.
@@ -207,20 +206,20 @@ class _Progress(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        values = {**(logs or {}), **({"judge": self.judge()} if self.judge else {})}
-        for key, value in values.items():
+        for key, value in (logs or {}).items():
             self.history.setdefault(key, []).append(float(value))
-        if self.monitor is not None and self.monitor not in values:
-            raise ValueError(f"no {self.monitor} among {', '.join(values)}: give monitor=, a judge=, or keep='last'.")
-        for key in [self.monitor] if self.monitor else values:
-            if not np.isfinite(values[key]):
+        if self.monitor and self.monitor not in self.history:
+            found = ", ".join(self.history)
+            raise ValueError(f"no {self.monitor} among {found}: give monitor= one of them, or keep='last'.")
+        for key in [self.monitor] if self.monitor else self.history:
+            if not np.isfinite(value := self.history[key][-1]):
                 raise FloatingPointError(
-                    f"{key} is {values[key]} after epoch {self.done}: training diverged. Lower the learning rate."
+                    f"{key} is {value} after epoch {self.done}: training diverged. Lower the learning rate."
                 )
         if self.monitor and self.history[self.monitor][-1] == min(self.history[self.monitor]):
             self.best_weights = self.model.get_weights()
-        if self.path is not None:
-            self.snapshot()
+        if self.path:
+            self.state = random.getstate(), [np.asarray(variable).copy() for variable in self._variables()]
         if self.exhausted or self.seconds >= self.limit:
             self.model.stop_training = True
         elif time.monotonic() - self.saved >= SECONDS_BETWEEN_CHECKPOINTS:
@@ -229,27 +228,25 @@ class _Progress(keras.callbacks.Callback):
             left = 0.0 if self.model.stop_training else self.seconds / self.done * (self.epochs - self.done)
             self.watch(self.history, self.done, self.epochs, min(left, max(self.limit - self.seconds, 0.0)))
 
-    def snapshot(self) -> None:
-        """Notes the state at the end of an epoch."""
-        variables = [np.asarray(variable) for variable in self._variables()]
+    def save(self) -> None:
+        """Write the checkpoint: the end of the last epoch, so that it makes no difference where an interrupt came."""
+        if self.path is None or self.state is None:
+            return
+        numbers, variables = self.state
         state = {
             "run": self.run,
             "history": self.history,
             "seconds": self.seconds,
-            "random": random.getstate(),
+            "random": numbers,
             "variables": len(variables),
             "weights": len(self.best_weights),
         }
-        self.state = {
-            "state": np.array(json.dumps(state)),
+        _whole(
+            self.path,
+            state=np.array(json.dumps(state)),
             **{f"v{i}": value for i, value in enumerate(variables)},
             **{f"b{i}": value for i, value in enumerate(self.best_weights)},
-        }
-
-    def save(self) -> None:
-        """Write the checkpoint."""
-        if self.state:
-            _whole(self.path, **self.state)
+        )
         self.saved = time.monotonic()
 
 
@@ -266,10 +263,13 @@ def fit(
     patience: int | None = None,
     keep: str = "best",
     monitor: str | None = None,
-    judge: Callable[[], float] | None = None,
     quick_seconds: float = 5.0,
     watch: Watch | None = None,
     score: Callable[[], dict[str, float]] | None = None,
+    limit: float = float("inf"),
+    clock: Callable[[], float] = time.monotonic,
+    checkpoint: Path | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Trained:
     """Train a compiled model and end with its best weights, or its last.
 
@@ -279,25 +279,25 @@ def fit(
     epochs, batch_size, validation_data: as in ``keras.Model.fit``.
     seed: seeds Python, NumPy and the backend.
     patience: epochs without a better ``monitor`` before training stops (default: never).
-    keep: "best": the weights of the epoch with the lowest ``monitor``; "last": those of the last epoch, for models
+    keep: "best": the weights of the epoch with the lowest ``monitor``; "last": those of the last epoch, for a model
         whose loss does not measure progress, such as a ``GAN``.
-    monitor: what to minimise; "judge" with a judge, else ``val_loss`` with validation data, else ``loss``.
-    judge: called after each epoch; how bad the model is now, such as the share of its examples that are recognised.
+    monitor: what to minimise; ``val_loss`` with validation data, else ``loss``.
     watch: called after each epoch with (history, epochs done, epochs planned, seconds left).
     score: called at the end of a full run; its numbers stand in the record beside the weights.
+    limit: seconds of ``clock`` after which training ends.
+    checkpoint: a file with which a training without a name resumes after an interrupt; deleted at the end.
+    callbacks: are called before this function looks at the logs, and may add what it is to monitor. Each finds
+        ``seconds`` of training, ``limit``, epochs ``done`` and ``epochs`` planned in its attribute ``progress``.
 
-    A run that was interrupted goes on as if it had not been, bit for bit, from the end of its last epoch; a batch maker
-    has to be made anew for that.
-
-    Raises FloatingPointError when the loss is no longer finite, ValueError for another ``keep`` or a monitor that
-    there is not, and what ``load_pretrained`` raises.
+    Raises FloatingPointError when the loss is no longer finite, ValueError for another ``keep`` or a monitor that is
+    not there, and what ``load_pretrained`` raises.
     """
     keras.utils.set_random_seed(seed)
     shipped = name is not None and profile() == "quick"
     full = name is not None and not shipped
     if keep not in ("best", "last"):
         raise ValueError(f'keep is "{keep}"; choose "best" or "last".')
-    monitor = monitor or ("judge" if judge else "val_loss" if validation_data is not None else "loss")
+    monitor = monitor or ("val_loss" if validation_data is not None else "loss")
     shapes = [tuple(w.shape) for w in model.weights]
     settings = [name, seed, epochs, batch_size, shapes, keras.tree.map_structure(np.shape, (x, y))]
     optimizers = [keras.saving.serialize_keras_object(optimizer) for optimizer in _optimizers(model)]
@@ -305,20 +305,22 @@ def fit(
         optimizer["config"].pop("name", None)  # Keras numbers it: adam, adam_1, … each time a cell is run again
     run = hashlib.sha256(json.dumps([settings, *optimizers], default=str).encode()).hexdigest()[:16]
     progress = _Progress(
-        CHECKPOINTS / f"{name}.npz" if full else None,
+        CHECKPOINTS / f"{name}.npz" if full else checkpoint,
         run,
         epochs,
-        quick_seconds if shipped else float("inf"),
+        quick_seconds if shipped else limit,
+        clock,
         patience or epochs,
         monitor if keep == "best" else None,
         watch,
-        judge,
     )
-    if model.optimizer is not None:
+    if model.optimizer is not None:  # several are built by the model's own compile
         model.optimizer.build(model.trainable_variables)
     progress.restore(model)
+    for callback in callbacks:
+        callback.progress = progress
     for _ in range(progress.done if isinstance(x, keras.utils.PyDataset) else 0):
-        x.on_epoch_end()  # to the batches that would have come next
+        x.on_epoch_end()  # what it draws is drawn again
     if progress.done < epochs and not progress.exhausted and progress.limit > 0:
         try:
             model.fit(
@@ -328,11 +330,10 @@ def fit(
                 epochs=epochs,
                 batch_size=batch_size,
                 validation_data=validation_data,
-                callbacks=[progress],
+                callbacks=[*callbacks, progress],
                 verbose=0,
             )
         except KeyboardInterrupt:
-            # The state in mid-epoch is as good a place to go on from as the end of the last one.
             progress.save()
             raise
     else:
@@ -357,5 +358,6 @@ def fit(
         record["scores"] = score() if score else {}
         record["history"] = {key: [round(v, 5) for v in values] for key, values in progress.history.items()}
         save_pretrained(model, name, record)
+    if progress.path:
         progress.path.unlink(missing_ok=True)
     return Trained(progress.history, seconds, record)

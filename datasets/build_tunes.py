@@ -22,7 +22,7 @@ from course_lib.music.encodings.abc_tokens import (
     tokens_to_abc,
     tokens_to_piece,
 )
-from course_lib.music.files import MusicWarning
+from course_lib.music.errors import MusicWarning
 from course_lib.music.formats.abc import abc_tunes
 from course_lib.music.piece import REST, Piece
 

@@ -5,7 +5,8 @@ import math
 import numpy as np
 from hypothesis import strategies as st
 
-from course_lib.music.piece import MODES, REST, Piece
+from course_lib.music.keys import MODES
+from course_lib.music.piece import REST, Piece
 
 KEYS = tuple(f"{letter}{sign} {mode}" for letter in "CDEFGAB" for sign in ("", "#", "b") for mode in MODES)
 

@@ -59,9 +59,9 @@ def test_tunes() -> None:
     assert names(tunes.run(repeats=1, tokens=2)) == [
         "model.predict on the last 40, a token",
         "model.predict on the tune so far, a token",
-        "Generator, a token",
-        "model.predict on the last 40 / Generator",
-        "model.predict on the tune so far / Generator",
+        "Sampler, a token",
+        "model.predict on the last 40 / Sampler",
+        "model.predict on the tune so far / Sampler",
     ]
 
 
@@ -120,7 +120,7 @@ def test_numpys_contrastive_divergence_has_the_librarys_gradient() -> None:
 
 
 def test_numpys_and_pytorchs_rbms_learn_as_the_library_does() -> None:
-    """The dice differ, so the weights do; but the same chords become likely, to the same degree."""
+    """The random numbers differ, so the weights do; but the same chords become likely, to the same degree."""
     from course_lib.architectures.boltzmann import RBM
     from course_lib.architectures.partition import annealed_importance
 
@@ -152,9 +152,9 @@ def test_listen() -> None:
 
 
 def test_a_move_is_answered_by_a_later_one() -> None:
-    answers = [{"moved": 10, "drawn": 40}, {"moved": 30, "drawn": 60, "heard": 100}, {"moved": 50, "drawn": 90}]
+    answers = [{"moved": 10, "drawn": 40}, {"moved": 30, "drawn": 60, "sounding": 100}, {"moved": 50, "drawn": 90}]
     assert explorer.latencies([10, 20, 30], answers, "drawn") == pytest.approx([0.03, 0.04, 0.03])
-    assert explorer.latencies([10, 20], answers, "heard") == pytest.approx([0.09, 0.08])
+    assert explorer.latencies([10, 20], answers, "sounding") == pytest.approx([0.09, 0.08])
 
 
 def test_without_chromium_the_explorer_is_left_out(
@@ -293,7 +293,7 @@ def test_the_kernels_of_the_fair_numpy_are_named(monkeypatch: pytest.MonkeyPatch
     assert blas() == f"{fair}; OPENBLAS_CORETYPE, set here, is kept from it"
 
 
-def test_a_script_that_fails_says_why() -> None:
+def test_a_script_that_fails_is_explained() -> None:
     with pytest.raises(RuntimeError, match="no such thing"):
         script("raise SystemExit('no such thing')")
 

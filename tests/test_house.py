@@ -13,32 +13,24 @@ from collections import Counter, defaultdict
 from functools import cache
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
+
+import course_lib.training  # noqa: F401 (it knows all architectures)
+from tests.instances import INSTANCES
 
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = ROOT / "course_lib"
 MODULES = sorted(LIBRARY.rglob("*.py"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 NETWORKS = ("keras", "tensorflow", "jax", "torch")
+OTHER_WING = ("course_lib.music", "course_lib.show", "course_lib.exhibits", "music21", "matplotlib", "tensorflow")
 WINGS = {  # exhibits alone may import both
     "music": (*NETWORKS, "course_lib.architectures", "course_lib.training", "course_lib.exhibits", "course_lib.show"),
     "show": (*NETWORKS, "course_lib.architectures", "course_lib.training", "course_lib.exhibits"),
-    "architectures": (
-        "course_lib.music",
-        "course_lib.show",
-        "course_lib.exhibits",
-        "music21",
-        "matplotlib",
-        "tensorflow",
-    ),
-    "training.py": (
-        "course_lib.music",
-        "course_lib.show",
-        "course_lib.exhibits",
-        "music21",
-        "matplotlib",
-        "tensorflow",
-    ),
+    "architectures": OTHER_WING,
+    "training.py": OTHER_WING,
 }
 MUSIC = (
     "alto|bach|bar line|bass|chorale|chord|crotchet|fermata|harmon(?:y|ies)|melod(?:y|ies|ic)|music|musical|note|"
@@ -260,6 +252,28 @@ def test_what_one_lesson_needs_stands_where_that_is_allowed() -> None:
         if path.relative_to(LIBRARY).parts[0] not in ("architectures", "checks") and "widgets" not in path.parts
     }
     assert lonely == set()
+
+
+# ---------------------------------------------------------------- saved and loaded
+
+
+def test_there_is_an_instance_of_every_registered_class() -> None:
+    registered = {name for name in keras.saving.get_custom_objects() if name.startswith("course>")}
+    assert {f"course>{name}" for name in INSTANCES} == registered
+
+
+@pytest.mark.parametrize("name", INSTANCES)
+def test_what_is_registered_survives_serialising(name: str) -> None:
+    make, inputs = INSTANCES[name]
+    one = make()
+    one(*inputs)
+    again = keras.saving.deserialize_keras_object(json.loads(json.dumps(keras.saving.serialize_keras_object(one))))
+    again(*inputs)
+    assert type(again) is type(one)
+    if hasattr(one, "weights"):
+        again.set_weights(one.get_weights())
+    for before, after in zip(*(keras.tree.flatten(part(*inputs)) for part in (one, again)), strict=True):
+        np.testing.assert_allclose(np.asarray(before), np.asarray(after), rtol=1e-5, atol=1e-6)
 
 
 # ---------------------------------------------------------------- size

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from functools import cache
 
 import numpy as np
 import pytest
-from keras import layers
 
-from course_lib.architectures.boltzmann import RBM
-from course_lib.architectures.nade import NADE, Independent, UnitByUnit
 from course_lib.architectures.over_time import (
-    OverTime,
     complete_frames,
     estimated_nats,
     frame_nats,
@@ -23,50 +18,28 @@ from course_lib.architectures.over_time import (
 from course_lib.music.baselines.frames import NoteUnigram, mean_nats
 from course_lib.music.datasets import chorale_frames
 from course_lib.music.encodings.frames import KEYS, pitch_sets, set_kinds, with_transposition
-from course_lib.training import PRETRAINED, ROOT, load_pretrained
+from course_lib.training import ROOT, load, shipped_record
 
+SHIFTS = {"12_rnn": 0, "12_rnn_rbm": 0, "12_rnn_nade": 0, "12_lstm_nade": 3, "12_notes": 3}
+"""The networks, and the most semitones of transposition that each is trained for."""
 
-def rnn() -> layers.Layer:
-    return layers.SimpleRNN(100, return_sequences=True)
-
-
-def lstm() -> layers.Layer:
-    return layers.LSTM(200, return_sequences=True, dropout=0.1)
-
-
-MODELS = {
-    "12_rnn": (lambda: OverTime(rnn(), Independent(KEYS), 0.3), 0),
-    "12_rnn_rbm": (lambda: OverTime(rnn(), RBM(KEYS, 150, k=15), 0.3), 0),
-    "12_rnn_nade": (lambda: OverTime(rnn(), NADE(KEYS, 150, "relu"), 0.3), 0),
-    "12_lstm_nade": (lambda: OverTime(lstm(), NADE(KEYS, 200, "relu"), 0.4), 3),
-    "12_notes": (lambda: OverTime(lstm(), UnitByUnit(KEYS, 200, "relu"), 0.4), 3),
-}
-
-
-@cache
-def shipped(name: str) -> tuple[OverTime, int]:
-    """A network and the most semitones of transposition that it is trained for."""
-    build, shift = MODELS[name]
-    model = build()
-    model(with_transposition(chorale_frames().test[0], shift=shift)[None])
-    load_pretrained(model, name)
-    return model, shift
+shipped = cache(load)
 
 
 def score(name: str, side: str = "test") -> float:
-    return json.loads((PRETRAINED / f"{name}.json").read_text(encoding="utf-8"))["scores"][f"{side} nats"]
+    return shipped_record(name)["scores"][f"{side} nats"]
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name != "12_rnn_rbm"])
+@pytest.mark.parametrize("name", [name for name in SHIFTS if name != "12_rnn_rbm"])
 def test_the_recorded_likelihood_is_that_of_the_weights(name: str) -> None:
-    model, shift = shipped(name)
+    model, shift = shipped(name), SHIFTS[name]
     found = -mean_nats(frame_nats(model, [with_transposition(s, shift=shift) for s in chorale_frames().test]))
     assert found == pytest.approx(score(name), abs=2e-3)
 
 
 def test_the_recorded_estimate_is_near_another_one() -> None:
     """Some frames, other random numbers, and another place to begin: low odds in place of the training frames'."""
-    model, _ = shipped("12_rnn_rbm")
+    model = shipped("12_rnn_rbm")
     data = chorale_frames()
     v, u = np.concatenate(data.test), rnn_outputs(model, data.test)
     at = np.random.default_rng(5).choice(len(v), 150, replace=False)
@@ -94,7 +67,7 @@ def test_the_results_have_what_was_recorded() -> None:
 
 @pytest.mark.parametrize("name", ["12_rnn_rbm", "12_notes"])
 def test_what_they_write_has_chords_and_moves(name: str) -> None:
-    model, shift = shipped(name)
+    model, shift = shipped(name), SHIFTS[name]
     made = sample_frames(model, 24, 8, with_transposition(np.zeros((8, 0)), shift=shift), seed=3)
     assert set_kinds(pitch_sets(made.reshape(-1, KEYS)))["triads"] > 0.4
     assert 3 < made.sum(2).mean() < 5
@@ -104,7 +77,7 @@ def test_what_they_write_has_chords_and_moves(name: str) -> None:
 
 def test_particles_help_on_unseen_melodies() -> None:
     """A few particles that look ahead make an unseen melody more probable than a single one, which cannot."""
-    model, shift = shipped("12_notes")
+    model, shift = shipped("12_notes"), SHIFTS["12_notes"]
     melodies = [[int(np.flatnonzero(frame)[-1]) for frame in roll[1:21]] for roll in chorale_frames().test[:12]]
     beside = with_transposition(np.zeros((20, 0)), shift=shift)
     nats = {

@@ -187,3 +187,46 @@ def test_an_interrupt_keeps_what_was_learnt(monkeypatch: pytest.MonkeyPatch, cap
     assert "Going on after epoch 3 of 6" in capsys.readouterr().out
     assert len(done.history["loss"]) == 6
     assert not list(training.CHECKPOINTS.glob("*"))
+
+
+def test_a_run_that_was_interrupted_ends_as_one_that_was_not(tmp_path: Path) -> None:
+    class Batches(keras.utils.PyDataset):
+        def __init__(self) -> None:
+            super().__init__()
+            self.random, self.shape = np.random.default_rng(0), (3, 8, 4)
+            self.on_epoch_end()
+
+        def __len__(self) -> int:
+            return 3
+
+        def on_epoch_end(self) -> None:
+            self.x = self.random.normal(size=self.shape).astype("float32")
+
+        def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+            return self.x[index], self.x[index, :, :1]
+
+    def weights(stop: int | None, path: Path) -> list[np.ndarray]:
+        class Interrupt(keras.callbacks.Callback):
+            def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+                if int(self.model.optimizer.iterations) == stop:
+                    raise KeyboardInterrupt
+
+        keras.utils.set_random_seed(0)
+        net = keras.Sequential([keras.layers.Dropout(0.2), keras.layers.Dense(1)])
+        net.build((None, 4))
+        net.compile("adam", "mse")
+        training.fit(net, Batches(), epochs=5, checkpoint=path, callbacks=[Interrupt()])
+        return net.get_weights()
+
+    whole = weights(None, tmp_path / "a.npz")
+    with pytest.raises(KeyboardInterrupt):
+        weights(8, tmp_path / "b.npz")
+    for mine, theirs in zip(weights(None, tmp_path / "b.npz"), whole, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_limit_of_time_ends_training_by_the_clock_that_is_given() -> None:
+    seconds = iter(range(10_000))
+    done = training.fit(model(), *data(), epochs=1000, limit=50, clock=lambda: next(seconds))
+    assert 0 < len(done.history["loss"]) < 60

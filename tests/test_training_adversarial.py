@@ -96,11 +96,12 @@ def test_the_last_weights_are_kept_and_epochs_counted_without_a_loss() -> None:
 def test_the_best_weights_are_those_that_the_judge_prefers() -> None:
     made, seen, scores = gan(), [], iter([0.9, 0.7, 0.8, 0.75])
 
-    def judge() -> float:
+    def judge(epoch: int, logs: dict) -> None:
         seen.append(made.get_weights())
-        return next(scores)
+        logs["judge"] = next(scores)
 
-    done = training.fit(made, real(), epochs=4, judge=judge)
+    judging = keras.callbacks.LambdaCallback(on_epoch_end=judge)
+    done = training.fit(made, real(), epochs=4, monitor="judge", callbacks=[judging])
     assert done.history["judge"] == [0.9, 0.7, 0.8, 0.75]
     assert done.record["best_epoch"] == 2
     assert all(np.array_equal(a, b) for a, b in zip(seen[1], made.get_weights(), strict=True))

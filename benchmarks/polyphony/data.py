@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from course_lib.music.datasets import PARTS, PolyphonySet
+from course_lib.music.datasets import Split
 from course_lib.music.encodings.frames import KEYS
-from course_lib.music.piece import MusicError
+from course_lib.music.errors import MusicError
+
+PARTS = {"train": "traindata", "valid": "validdata", "test": "testdata"}
+"""The parts of a set, and their names in a ``.mat`` file."""
 
 
-def read_mat(path: str | Path) -> PolyphonySet:
+def read_mat(path: str | Path) -> Split[np.ndarray]:
     """The four public sets' ``.mat`` layout: cells ``traindata``, ``validdata``, ``testdata`` of (steps, 88) arrays.
 
     Column 0 is MIDI 21. A file may lack ``testdata``; empty sequences are dropped.
@@ -30,7 +33,7 @@ def read_mat(path: str | Path) -> PolyphonySet:
             there = ", ".join(k for k in arrays if not k.startswith("__")) or "nothing"
             raise MusicError(f"{path.name} has no {key}; it holds {there}. Needed: {', '.join(PARTS.values())}.")
         parts[name] = _sequences(arrays[key], f"{path.name}, {key}") if key in arrays else None
-    return PolyphonySet(**parts)
+    return Split(**parts)
 
 
 def _sequences(cells: np.ndarray, where: str) -> list[np.ndarray]:

@@ -1,24 +1,32 @@
-"""The networks of the table: how each is built, trained and measured."""
+"""The networks of the table whose likelihood is exact: how each is built, trained and measured."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-from keras import layers, ops
+from keras import layers
 
-from benchmarks.polyphony.training import Frames, Plan, Windows, by_length, everything, train
-from course_lib.architectures.batches import padded_frames, with_transposition
-from course_lib.architectures.nade import NADE, Independent, NoteByNote
-from course_lib.architectures.over_time import RNNNADE, OverTime
-from course_lib.music.datasets import PolyphonySet
-from course_lib.music.encodings.frames import KEYS
+from course_lib.architectures.batches import FrameBatches
+from course_lib.architectures.nade import NADE, Independent, UnitByUnit
+from course_lib.architectures.over_time import OverTime, frame_nats
+from course_lib.music.baselines.frames import mean_nats
+from course_lib.music.datasets import Split
+from course_lib.music.encodings.frames import KEYS, with_transposition
+from course_lib.training import History, fit
 
 CHOOSING = 12_000  # frames of the validation part that are asked while training
-AT_ONCE = 4_000  # frames whose readout is computed at once
+AT_ONCE = 4_000  # frames without time that are computed at once
+LONGEST = 200  # frames of a sequence in training: longer ones are cut
+SHIFT = 3  # semitones up and down by which sequences are transposed in training
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
 class Measured(NamedTuple):
@@ -29,29 +37,100 @@ class Measured(NamedTuple):
     remark: str = ""
 
 
-class Likelihood(keras.Model):
-    """Frames without time: trains a layer that gives −log p of each frame."""
-
-    def __init__(self, frames: layers.Layer) -> None:
-        super().__init__()
-        self.frames = frames
-
-    def call(self, v: object) -> object:
-        return self.frames(v)
-
-    def compute_loss(self, x: object, y: object, y_pred: object, sample_weight: object = None, **_: object) -> object:
-        return ops.mean(y_pred)
-
-
 class Run(NamedTuple):
-    """What every training is given."""
+    """What every training is given. path: of the weights; limit: seconds of the clock, "wall" or "cpu"."""
 
-    data: PolyphonySet
+    data: Split
     path: Path
     limit: float
     seed: int
     clock: str
-    say: Callable[[str], None]
+    report: Callable[[str], None]
+
+
+class Trained(NamedTuple):
+    """A trained network: how to measure a part with it, its parameters, and facts of its training."""
+
+    measure: Callable[[Sequence[np.ndarray]], Measured]
+    parameters: int
+    facts: dict[str, object]
+    remark: str = ""
+
+
+class Falling(keras.callbacks.Callback):
+    """A learning rate that rises in 50 steps and falls as half a cosine, by the epochs or by the time that is left."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        done = min(1.0, max(self.progress.done / self.progress.epochs, self.progress.seconds / self.progress.limit))
+        warm = min(1, (int(self.model.optimizer.iterations) + 1) / 50)
+        self.model.optimizer.learning_rate = self.rate * warm * (np.cos(np.pi * done) + 1.01) / 2.01
+
+
+class Score(keras.callbacks.Callback):
+    """Adds ``val_loss`` to the logs: a score that is computed after each epoch."""
+
+    def __init__(self, score: Callable[[], float]) -> None:
+        super().__init__()
+        self.score = score
+
+    def on_epoch_end(self, epoch: int, logs: dict) -> None:
+        logs["val_loss"] = float(self.score())
+
+
+def train(
+    model: keras.Model,
+    batches: Any,  # noqa: ANN401 (whatever fit takes)
+    run: Run,
+    rate: float,
+    epochs: int,
+    decay: float = 0.0,
+    score: Callable[[], float] | None = None,
+    **how: Any,  # noqa: ANN401
+) -> dict[str, object]:
+    """Train a built model within ``run.limit``, and give the facts; one that was trained before is read from its file.
+
+    score: what is minimised, when it is not the loss of validation_data. how: further arguments of ``fit``.
+    """
+    facts_of = run.path.with_suffix(".json")
+    weights = run.path.with_suffix(".weights.h5")
+    if facts_of.exists():
+        model.load_weights(weights)
+        return json.loads(facts_of.read_text(encoding="utf-8"))
+    model.compile(keras.optimizers.AdamW(rate, weight_decay=decay, global_clipnorm=1.0), jit_compile=False)
+
+    def watch(history: History, epoch: int, planned: int, left: float) -> None:
+        values = history["val_loss"]
+        run.report(f"epoch {epoch}: valid −{values[-1]:.3f}, best −{min(values):.3f}; {left:.0f} s left at most")
+
+    trained = fit(
+        model,
+        batches,
+        epochs=epochs,
+        seed=run.seed,
+        monitor="val_loss",
+        watch=watch,
+        limit=run.limit,
+        clock=CLOCKS[run.clock],
+        checkpoint=run.path,
+        callbacks=[Falling(rate), *([Score(score)] if score else [])],
+        **how,
+    )
+    scores = trained.history["val_loss"]
+    facts = {
+        "seconds": round(trained.seconds, 1),
+        "epochs": len(scores),
+        "steps": int(model.optimizer.iterations),
+        "validation scores": [round(value, 4) for value in scores],
+    }
+    model.save_weights(weights)
+    beside = facts_of.with_name(f"{facts_of.name}.part")
+    beside.write_text(json.dumps(facts), encoding="utf-8")
+    os.replace(beside, facts_of)
+    return facts
 
 
 def few(sequences: Sequence[np.ndarray], frames: int, seed: int = 0) -> list[np.ndarray]:
@@ -65,95 +144,50 @@ def few(sequences: Sequence[np.ndarray], frames: int, seed: int = 0) -> list[np.
     return kept
 
 
-class Past(keras.Model):
-    """What the RNN of a model knows before each frame, compiled."""
-
-    def __init__(self, model: OverTime) -> None:
-        super().__init__()
-        self.model = model
-
-    def call(self, v: object) -> object:
-        return self.model.past(v)
-
-
-def past(listener: Past, sequences: Sequence[np.ndarray], plan: Plan) -> Iterator[tuple[int, np.ndarray]]:
-    """Index of a sequence, and what the RNN knows before each of its frames, (steps, units)."""
-    for part in by_length(sequences, 16_000):
-        h = listener.predict_on_batch(padded_frames([with_transposition(sequences[i], plan.shift) for i in part]))
-        for i, row in zip(part, h, strict=True):
-            yield i, row[: len(sequences[i])]
-
-
-def exact(listener: Past, sequences: Sequence[np.ndarray], plan: Plan) -> list[np.ndarray]:
-    """−log p of every frame, (steps,) for each sequence."""
-    model, result = listener.model, [np.empty(0)] * len(sequences)
-    for i, h in past(listener, sequences, plan):
-        pieces = [
-            np.asarray(model.frames(sequences[i][s : s + AT_ONCE].astype(np.float32), *model.moved(h[s : s + AT_ONCE])))
-            for s in range(0, len(h), AT_ONCE)
-        ]
-        result[i] = np.concatenate(pieces)
-    return result
-
-
-def pooled(nats: Sequence[np.ndarray]) -> float:
-    """Mean over all frames of all sequences."""
-    return float(np.concatenate(nats).astype(np.float64).mean())
-
-
-class Trained(NamedTuple):
-    """A trained network: how to measure a part with it, its parameters, and what is known about its training."""
-
-    measure: Callable[[Sequence[np.ndarray]], Measured]
-    parameters: int
-    facts: dict[str, object]
-    remark: str = ""
+def with_columns(sequences: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Sequences (steps, 88) as a network that is trained with transposition takes them."""
+    return [with_transposition(s, shift=SHIFT) for s in sequences]
 
 
 def rnn(units: int, dropout: float) -> keras.Model:
-    """One LSTM; some of what it is told is dropped, so that it learns to do without."""
+    """One LSTM, with dropout of its input."""
     return keras.Sequential([layers.Dropout(dropout), layers.LSTM(units, return_sequences=True)])
 
 
-def over_time(model: OverTime, plan: Plan, run: Run, keys: tuple[int, int] | None = None) -> Trained:
-    """Trains a composition whose likelihood is exact."""
-    listener, chosen = Past(model), few(run.data.valid, CHOOSING)
-    batches = Windows(run.data.train, plan, run.seed, keys or everything())
+def over_time(frames: keras.Model, run: Run) -> tuple[OverTime, dict[str, object]]:
+    """An LSTM and a frame model whose likelihood is exact, trained, and the facts."""
+    keras.utils.set_random_seed(run.seed)
+    model = OverTime(rnn(256, 0.2), frames, 0.4)
+    model.build((None, None, KEYS + 2 * SHIFT + 1))
+    low, high = getattr(frames, "window", None) or (0, KEYS - 1)
 
-    def score() -> float:
-        return pooled(exact(listener, chosen, plan))
+    def transform(roll: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """Transposed, within the keys that the model allows."""
+        on = np.flatnonzero(roll.any(0))
+        down, up = (max(-SHIFT, low - on[0]), min(SHIFT, high - on[-1])) if len(on) else (0, 0)
+        return with_transposition(roll, int(random.integers(down, up + 1)), SHIFT)
 
-    facts = train(model, batches, score, plan, run.path, run.limit, run.seed, run.clock, run.say)
+    train_on = [part for s in run.data.train for part in np.array_split(s, -(-len(s) // LONGEST))]
+    batches = FrameBatches(train_on, 16, transform, run.seed)
+    valid = with_columns(few(run.data.valid, CHOOSING))
+    # One batch holds all validation frames: their mean is the pooled one.
+    facts = train(model, batches, run, 3e-3, 600, validation_data=FrameBatches(valid, len(valid)), patience=180)
+    return model, facts
+
+
+def train_over_time(run: Run, frames: Callable[[], keras.Model]) -> Trained:
+    """An LSTM and a frame model."""
+    model, facts = over_time(frames(), run)
 
     def measure(part: Sequence[np.ndarray]) -> Measured:
-        nats = np.concatenate(exact(listener, part, plan))
-        broken = int((~np.isfinite(nats)).sum())
-        without = f"; without them {-nats[np.isfinite(nats)].mean():.2f}" if broken < len(nats) else ""
-        remark = f"{broken} of {len(nats):,} frames are impossible to it{without}" if broken else ""
-        return Measured(float(nats.astype(np.float64).mean()), None, remark)
+        nats = frame_nats(model, with_columns(part))
+        one = np.concatenate(nats)
+        broken = int((~np.isfinite(one)).sum())
+        without = f"; without them {-one[np.isfinite(one)].mean():.2f}" if broken < len(one) else ""
+        remark = f"{broken} of {len(one):,} frames are impossible to it{without}" if broken else ""
+        return Measured(-mean_nats(nats), None, remark)
 
     return Trained(measure, model.count_params(), facts)
-
-
-def train_rnn(run: Run) -> Trained:
-    """LSTM with independent keys."""
-    keras.utils.set_random_seed(run.seed)
-    plan = Plan(rate=3e-3, epochs=600, batch=16, shift=3)
-    return over_time(OverTime(rnn(256, 0.2), Independent(KEYS), (KEYS, 0), 0.4), plan, run)
-
-
-def train_rnn_nade(run: Run) -> Trained:
-    """LSTM and NADE."""
-    keras.utils.set_random_seed(run.seed)
-    plan = Plan(rate=3e-3, epochs=600, batch=16, shift=3)
-    return over_time(RNNNADE(rnn(256, 0.2), NADE(KEYS, 256, "relu"), 0.4), plan, run)
-
-
-def train_rnn_notes(run: Run) -> Trained:
-    """LSTM and a readout note by note, for any frame."""
-    keras.utils.set_random_seed(run.seed)
-    plan = Plan(rate=3e-3, epochs=600, batch=16, shift=3)
-    return over_time(RNNNADE(rnn(256, 0.2), NoteByNote(KEYS, 256, "relu"), 0.4), plan, run)
 
 
 def bounds(sequences: Sequence[np.ndarray]) -> tuple[int, tuple[int, int]]:
@@ -163,35 +197,31 @@ def bounds(sequences: Sequence[np.ndarray]) -> tuple[int, tuple[int, int]]:
 
 
 def train_rnn_notes_bounded(run: Run) -> Trained:
-    """The same with two assumptions: no more notes at once than in training, and no key beyond those heard there."""
-    keras.utils.set_random_seed(run.seed)
-    plan = Plan(rate=3e-3, epochs=600, batch=16, shift=3)
-    most, window = bounds(run.data.train)
-    model = RNNNADE(rnn(256, 0.2), NoteByNote(KEYS, 256, "relu", most, window), 0.4)
-    return over_time(model, plan, run, window)
+    """Note by note with two assumptions: no more notes at once than in training, and no key beyond those of it."""
+    return train_over_time(run, partial(UnitByUnit, KEYS, 256, "relu", *bounds(run.data.train)))
 
 
-def nade_of(run: Run, path: Path, limit: float) -> tuple[dict[str, object], Likelihood]:
+train_rnn = partial(train_over_time, frames=partial(Independent, KEYS))
+train_rnn_nade = partial(train_over_time, frames=partial(NADE, KEYS, 256, "relu"))
+train_rnn_notes = partial(train_over_time, frames=partial(UnitByUnit, KEYS, 256, "relu"))
+
+
+def nats_of(model: keras.Model, sequences: Sequence[np.ndarray]) -> np.ndarray:
+    """What a frame model gives for all frames, each by itself: −log p, or F."""
+    v = np.concatenate(sequences).astype(np.float32)
+    return np.concatenate([np.asarray(model(v[s : s + AT_ONCE]), np.float64) for s in range(0, len(v), AT_ONCE)])
+
+
+def nade_of(run: Run) -> tuple[NADE, dict[str, object]]:
     """A NADE trained on single frames, and the facts of its training."""
     keras.utils.set_random_seed(run.seed)
-    plan = Plan(rate=3e-3, epochs=80, batch=100, decay=1e-2)
-    model, chosen = Likelihood(NADE(KEYS, 200, "relu")), few(run.data.valid, CHOOSING)
-    batches = Frames(run.data.train, plan, run.seed)
-    facts = train(
-        model, batches, lambda: frame_nats(model, chosen).mean(), plan, path, limit, run.seed, run.clock, run.say
-    )
-    return facts, model
-
-
-def frame_nats(model: Likelihood, sequences: Sequence[np.ndarray]) -> np.ndarray:
-    """−log p of all frames."""
-    v = np.concatenate(sequences).astype(np.float32)
-    return np.concatenate([np.asarray(model.frames(v[s : s + AT_ONCE])) for s in range(0, len(v), AT_ONCE)])
+    model, chosen = NADE(KEYS, 200, "relu"), few(run.data.valid, CHOOSING)
+    x = np.concatenate(run.data.train).astype(np.float32)
+    facts = train(model, x, run, 3e-3, 80, 1e-2, lambda: nats_of(model, chosen).mean(), batch_size=100, patience=24)
+    return model, facts
 
 
 def train_nade(run: Run) -> Trained:
     """NADE on single frames."""
-    facts, model = nade_of(run, run.path, run.limit)
-    return Trained(
-        lambda part: Measured(float(frame_nats(model, part).mean(dtype=np.float64))), model.count_params(), facts
-    )
+    model, facts = nade_of(run)
+    return Trained(lambda part: Measured(float(nats_of(model, part).mean())), model.count_params(), facts)

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +18,17 @@ import numpy as np
 from benchmarks._measure import ROOT, busy, machine
 from benchmarks.polyphony.data import read_mat
 from benchmarks.polyphony.published import published, set_name
-from benchmarks.polyphony.training import Clock
 from course_lib.music.baselines.frames import ChordHistogram, NoteNgram, NoteUnigram, mean_nats
-from course_lib.music.datasets import PARTS, PolyphonySet, chorale_frames
+from course_lib.music.datasets import Split, chorale_frames
 from course_lib.music.encodings.frames import KEYS
-from course_lib.music.piece import MusicError
+from course_lib.music.errors import MusicError
 
-PARTS_USED = ("boltzmann", "nade", "over_time")
-CODE = ("benchmarks/polyphony", *(f"course_lib/architectures/{part}.py" for part in PARTS_USED))
+PARTS_USED = ("batches", "boltzmann", "nade", "over_time")
+CODE = (
+    "benchmarks/polyphony",
+    "course_lib/training.py",
+    *(f"course_lib/architectures/{part}.py" for part in PARTS_USED),
+)
 """What a trained network depends on: if it changes, networks are trained anew."""
 
 
@@ -38,10 +42,10 @@ class Network:
 
 
 NETWORKS = {
-    "rbm": Network("RBM", "machines.train_rbm"),
+    "rbm": Network("RBM", "rbms.train_rbm"),
     "nade": Network("NADE", "networks.train_nade"),
     "rnn": Network("RNN", "networks.train_rnn", "keys independent given the past"),
-    "rnn-rbm": Network("RNN-RBM", "machines.train_rnn_rbm"),
+    "rnn-rbm": Network("RNN-RBM", "rbms.train_rnn_rbm"),
     "rnn-nade": Network("RNN-NADE", "networks.train_rnn_nade"),
     "rnn-notes": Network("RNN, note by note", "networks.train_rnn_notes", "any frame is possible"),
     "rnn-notes-bounded": Network("RNN, note by note, bounded", "networks.train_rnn_notes_bounded"),
@@ -49,7 +53,7 @@ NETWORKS = {
 MODELS = ("random", "ngram", *NETWORKS)
 
 
-def tables(model: str, data: PolyphonySet) -> list[tuple[str, Callable, int, str]]:
+def tables(model: str, data: Split[np.ndarray]) -> list[tuple[str, Callable, int, str]]:
     """The rows that need no training: name, −log p of a sequence, parameters, remark."""
     if model == "random":
         return [("random", lambda s: np.full(len(s), KEYS * np.log(2)), 0, "")]
@@ -82,8 +86,8 @@ def options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.polyphony",
         description="Log-likelihood in nats a frame: all frames of all sequences pooled, the first ones included.",
-        epilog="Networks learn from train, are chosen on valid, and tell about --split. After an interrupt the same "
-        "command goes on; networks that are trained are kept in --work, so that another --split only measures them.",
+        epilog="Networks learn from train, are chosen on valid, and are measured on --split. After an interrupt the "
+        "same command goes on; trained networks are kept in --work, so that another --split only measures them.",
     )
     parser.add_argument("--data", type=Path, metavar="FILE.mat", help="traindata, validdata, testdata, 88 columns "
                         "(default: the course's chorales, quarter notes, in C)")  # fmt: skip
@@ -118,24 +122,24 @@ def main(arguments: list[str] | None = None) -> None:
     settings = [trained_on, chosen.seed, chosen.minutes, chosen.clock, code()]
     known = {} if chosen.fresh else _known(path)
     where = machine() | {"busy, per cent": busy(), "threads": os.environ.get("OMP_NUM_THREADS", "all")}
-    about = {
+    metadata = {
         "data": str(chosen.data.name if chosen.data else "the course's chorales, quarter notes, in C"),
         "set": name,
         "split": chosen.split,
         "seed": chosen.seed,
         "minutes": chosen.minutes,
         "clock": chosen.clock,
-        "frames": {part: sum(map(len, s)) for part in PARTS if (s := getattr(data, part)) is not None},
-        "sequences": {part: len(s) for part in PARTS if (s := getattr(data, part)) is not None},
+        "frames": {part: sum(map(len, s)) for part in data._fields if (s := getattr(data, part)) is not None},
+        "sequences": {part: len(s) for part in data._fields if (s := getattr(data, part)) is not None},
         "machine": where,
     }
-    print(f"{about['data']}{f' ({name})' if name else ''}: {about['frames']} frames; seed {chosen.seed}")
+    print(f"{metadata['data']}{f' ({name})' if name else ''}: {metadata['frames']} frames; seed {chosen.seed}")
     print(", ".join(f"{package} {version}" for package, version in where["packages"].items()))
     rows: list[dict] = []
 
     def keep(row: dict) -> None:
         rows.append(row)
-        _write(path, about | {"rows": rows})
+        _write(path, metadata | {"rows": rows})
 
     try:
         for model in (m for m in MODELS if m in chosen.models):
@@ -149,11 +153,11 @@ def main(arguments: list[str] | None = None) -> None:
                 keep(_network(model, key, chosen) | {"key": known_as, "published, test": published(row, name)})
                 continue
             for row, nats, parameters, remark in tables(model, data):
-                clock = Clock()
+                began = time.perf_counter()
                 value = mean_nats(map(nats, chosen.part))
                 keep(
-                    {"row": row, "nats": value, "parameters": parameters, "seconds": round(clock.wall, 2)}
-                    | {"cpu seconds": round(clock.cpu, 2), "remark": remark, "published, test": published(row, name)}
+                    {"row": row, "nats": value, "parameters": parameters, "remark": remark}
+                    | {"seconds": round(time.perf_counter() - began, 2), "published, test": published(row, name)}
                 )
     except KeyboardInterrupt:
         print(_table(rows, chosen.split))
@@ -166,7 +170,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _network(model: str, key: str, chosen: argparse.Namespace) -> dict:
     """Trains a network, or reads it, and measures the part."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from benchmarks.polyphony import machines, networks
+    from benchmarks.polyphony import networks, rbms
 
     network = NETWORKS[model]
     path = chosen.work / f"{model}-{key}.npz"
@@ -183,8 +187,8 @@ def _network(model: str, key: str, chosen: argparse.Namespace) -> dict:
         lambda text: print(f"  {text}", file=sys.stderr, flush=True),
     )
     module, name = network.trainer.split(".")
-    trained = getattr({"machines": machines, "networks": networks}[module], name)(run)
-    clock = Clock()
+    trained = getattr({"rbms": rbms, "networks": networks}[module], name)(run)
+    began = time.perf_counter()
     found = trained.measure(chosen.part)
     remarks = [text for text in (network.remark, trained.remark, found.remark) if text]
     return {
@@ -193,8 +197,7 @@ def _network(model: str, key: str, chosen: argparse.Namespace) -> dict:
         "interval": None if found.interval is None else [-found.interval[1], -found.interval[0]],
         "parameters": trained.parameters,
         **trained.facts,
-        "seconds of measuring": round(clock.wall, 1),
-        "cpu seconds of measuring": round(clock.cpu, 1),
+        "seconds of measuring": round(time.perf_counter() - began, 1),
         "remark": "; ".join(remarks),
     }
 
@@ -229,10 +232,9 @@ def _table(rows: Sequence[dict], split: str) -> object:
             "" if not row.get("interval") else " … ".join(map(number, row["interval"])),
             row["parameters"],
             row["seconds"],
-            row["cpu seconds"],
             row["remark"],
         ]
         for row in rows
     ]
-    columns = ["", "published, test", f"here, {split}", "95 % interval", "parameters", "seconds", "CPU s", ""]
+    columns = ["", "published, test", f"here, {split}", "95 % interval", "parameters", "seconds", ""]
     return table(cells, columns, "\nLog-likelihood, nats a frame", digits=1)

@@ -6,7 +6,7 @@ Hessian-free optimisation, the better of the two they print.
 
 from __future__ import annotations
 
-from course_lib.music.datasets import PolyphonySet
+from course_lib.music.datasets import Split
 
 SETS = {
     (87, 75_911): "Piano-midi.de",
@@ -31,7 +31,7 @@ LIKELIHOODS = {
 """Row → Piano-midi.de, Nottingham, MuseData, JSB Chorales. RNN-NADE: with Hessian-free optimisation."""
 
 
-def set_name(data: PolyphonySet) -> str | None:
+def set_name(data: Split) -> str | None:
     """Which of the four sets this is, known by the size of its training part; None for any other."""
     return SETS.get((len(data.train), sum(map(len, data.train))))
 

@@ -1,7 +1,8 @@
 """Networks in plain Keras: tensors in, tensors out. Imports no music."""
 
 from course_lib.architectures.adversarial import GAN, OBJECTIVES, R1, Choice, GradientPenalty
-from course_lib.architectures.autoencoder import Autoencoder
+from course_lib.architectures.attention import Attention, AttentiveDecoder, attention_encoder
+from course_lib.architectures.autoencoder import Autoencoder, KLSparsity, L1Sparsity, Stack, TiedDense
 from course_lib.architectures.batches import (
     NO_FRAME,
     AutoencoderBatches,
@@ -16,9 +17,9 @@ from course_lib.architectures.crbm_constraints import Places, SelfSimilarity, Su
 from course_lib.architectures.decoding import AutoregressiveSampler, Gibbs, Sampler, Written, beam_search
 from course_lib.architectures.feedforward import harmoniser, minibach
 from course_lib.architectures.losses import GroupedCrossEntropy, TokenCrossEntropy, token_nats
-from course_lib.architectures.nade import NADE, Independent, UnitByUnit
+from course_lib.architectures.nade import NADE, AutoregressiveFrames, ExactFrames, Independent, UnitByUnit
 from course_lib.architectures.over_time import (
-    Completion,
+    CompletedFrames,
     Estimated,
     OverTime,
     complete_frames,

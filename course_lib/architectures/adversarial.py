@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from course_lib.architectures.tensors import Tensor
+from course_lib.architectures.tensors import Tensor, arguments, rebuilt
 
 
 class Choice(layers.Layer):
@@ -53,8 +53,7 @@ class Choice(layers.Layer):
         return ops.concatenate(chosen, axis=-1)
 
     def get_config(self) -> dict:
-        own = ("sizes", "how", "temperature", "seed")
-        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+        return arguments(self)
 
 
 def squared_slope(discriminator: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
@@ -280,13 +279,11 @@ class GAN(keras.Model):
         return made
 
     def get_config(self) -> dict:
-        own = ("generator", "discriminator", "objective", "penalty", "steps", "average", "features", "seed")
-        config = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in own}
-        return {**super().get_config(), **config}
+        return arguments(self)
 
     @classmethod
-    def from_config(cls, config: dict) -> keras.Model:
-        return cls(**keras.saving.deserialize_keras_object(config))
+    def from_config(cls, config: dict) -> GAN:
+        return rebuilt(cls, config)
 
     def get_compile_config(self) -> dict:
         optimizers = {"d_optimizer": self.d_optimizer, "g_optimizer": self.g_optimizer} if self.compiled else {}
@@ -302,5 +299,5 @@ def _inputs(first: Tensor, condition: Sequence[Tensor]) -> Tensor | list[Tensor]
     return inputs if len(inputs) > 1 else inputs[0]
 
 
-for _serialisable in (Choice, R1, GradientPenalty, GAN):
-    keras.saving.register_keras_serializable("course")(_serialisable)
+for _one in (Choice, R1, GradientPenalty, GAN):
+    keras.saving.register_keras_serializable("course")(_one)

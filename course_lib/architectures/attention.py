@@ -103,7 +103,8 @@ class AttentiveDecoder(StepByStep):
 
     def attention_weights(self, memory: Tensor, real: Tensor, previous: Tensor) -> Tensor:
         """The weights of attention, given the numbers before: float (batch, n, steps)."""
-        return keras.Model(self.inputs, self.weights_tensor)([memory, real, previous], training=False)
+        given = [ops.convert_to_tensor(one) for one in (memory, real, previous)]
+        return keras.Model(self.inputs, self.weights_tensor)(given, training=False)
 
     def start(self, condition: list[Tensor], n: int) -> list[Tensor]:
         return [*self.cell.get_initial_state(batch_size=n), ops.zeros((n,))]

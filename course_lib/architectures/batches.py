@@ -95,7 +95,10 @@ def padded(sequences: Sequence[np.ndarray], steps: int | None = None) -> np.ndar
 
 
 def shifted_right(target: np.ndarray) -> np.ndarray:
-    """The previous numbers under teacher forcing: int (n, steps), START, then target without its last. Notebook: 10."""
+    """The previous numbers under teacher forcing: int (n, steps), START, then target without its last.
+
+    Notebooks: 10, 11.
+    """
     return np.concatenate([np.full((len(target), 1), START, target.dtype), target[:, :-1]], axis=1)
 
 

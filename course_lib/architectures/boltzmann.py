@@ -26,6 +26,7 @@ class UniformNumbers:
     number, counted from where ``seed`` is. That will do for some hundred draws; then make new ones. Worth its place:
     CD-10 and CD-25 train 1.4 to 1.9 × as fast as with ``keras.random.uniform`` when compiled, 1.2 × when not
     (``benchmarks rbm``). Sources: Press et al., Numerical Recipes, section 7.1; Appleby's MurmurHash3, its finalizer.
+    Notebook: 06.
     """
 
     def __init__(self, shape: tuple, seed: keras.random.SeedGenerator) -> None:

@@ -21,7 +21,7 @@ class Sampler(keras.Model):
     part: what has ``start`` and ``step``, see ``StepByStep``. It is read, not copied: after more training its new
         weights are used. jit: whether XLA compiles the loop, which pays for a few long sequences.
 
-    Notebook: 05.
+    Notebooks: 05, 10.
     """
 
     def __init__(self, part: StepByStep, jit: bool = False) -> None:
@@ -92,29 +92,25 @@ class Sampler(keras.Model):
             raise ValueError(f"a prompt of {len(prompt)} numbers; it needs 1..{longest} (longest). Begin with START.")
         if temperature < 0 or (top_k is not None and top_k < 1):
             raise ValueError(f"temperature is {temperature}, top_k {top_k}; use 0 or more, and 1 or more.")
+        if length is not None and (np.shape(length) != (n,) or np.min(length) < 0 or np.max(length) >= longest - 1):
+            raise ValueError(f"length {length}; it must be ({n},) numbers 0..{longest - 2}. Raise longest=.")
         if chance is None:
             chance = np.random.default_rng(seed).random((n, longest), np.float32)[:, 1:]
         if np.shape(chance) not in ((longest - 1,), (n, longest - 1)):
             raise ValueError(f"chance of shape {np.shape(chance)}; it must be {(longest - 1,)} or {(n, longest - 1)}.")
         rows = padded([prompt] * n, longest)
         if length is not None:
-            rows[np.arange(n), 1 + _checked(length, n, longest - 1)] = END
-        chance = np.broadcast_to(np.concatenate([np.zeros_like(chance[..., :1]), chance], axis=-1), rows.shape)
+            rows[np.arange(n), 1 + np.asarray(length)] = END
+        chance = np.broadcast_to(np.insert(chance, 0, 0.0, axis=-1), rows.shape)  # START is not sampled
         heat = np.full((n, 1), temperature, np.float32)
         kept = np.full((n, 1), min(top_k or self.symbols, self.symbols), np.int32)
         return np.asarray(self.predict_on_batch([rows, chance.astype(np.float32), heat, kept, *condition]))
 
 
-def _checked(length: np.ndarray, n: int, longest: int) -> np.ndarray:
-    if np.shape(length) != (n,) or np.min(length) < 0 or np.max(length) >= longest:
-        raise ValueError(f"length {length}; it must be ({n},) numbers 0..{longest - 1}. Raise longest=.")
-    return np.asarray(length)
-
-
 class Written(NamedTuple):
     """numbers int32 (n, steps): what follows START, with PAD behind each END; log_p (n,), log p of each, in nats.
 
-    log p is the model's own, that of END included.
+    log p is the model's own, that of END included. Notebook: 10.
     """
 
     numbers: np.ndarray
@@ -143,7 +139,8 @@ def beam_search(
     n, symbols = len(condition[0]), np.arange(part.symbols)
     if width < 1:
         raise ValueError(f"width is {width}; keep at least one sequence.")
-    length = None if length is None else _checked(length, n, longest)
+    if length is not None and (np.shape(length) != (n,) or np.min(length) < 0 or np.max(length) >= longest):
+        raise ValueError(f"length {length}; it must be ({n},) numbers 0..{longest - 1}. Raise longest=.")
     condition = [ops.repeat(ops.convert_to_tensor(one), width, axis=0) for one in condition]
     states = part.start(condition, n * width)
     made = np.full((n, width, longest), PAD, np.int32)

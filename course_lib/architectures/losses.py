@@ -20,7 +20,7 @@ class TokenCrossEntropy(keras.losses.Loss):
         sequence, whatever its length and padding, as a ``VAE`` needs it.
 
     int (batch, steps), float (batch, steps, symbols) → scalar, mean over the batch; with ``reduction=None`` not yet the
-    mean. Raises ValueError for another ``per``. Notebook: 05.
+    mean. Raises ValueError for another ``per``. Notebooks: 05, 11.
     """
 
     def __init__(self, per: str = "token", name: str = "token_cross_entropy", **kwargs: object) -> None:

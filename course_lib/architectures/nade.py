@@ -21,6 +21,7 @@ class ExactFrames(keras.Model):
         → −log p          (frames,)                  in nats, exact
 
     A subclass has ``visible``, D; ``sizes``, how many numbers the two shifts are, 0 for none; and ``sample``.
+    Notebook: 12.
     """
 
     generator = staticmethod(np.random.default_rng)
@@ -73,7 +74,7 @@ class AutoregressiveFrames(ExactFrames):
         W (D, H), V (H, outputs)      weights          b (outputs,), c (H,)   biases
         visible (frames, outputs)     shift of b       hidden (frames, H)     shift of c
 
-    visible: D. hidden: H. activation: f. outputs: numbers of the logits.
+    visible: D. hidden: H. activation: f. outputs: numbers of the logits. Notebook: 12.
     """
 
     def __init__(self, visible: int, hidden: int, activation: str, outputs: int, **kwargs: object) -> None:

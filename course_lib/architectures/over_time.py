@@ -102,7 +102,7 @@ class OverTime(keras.Model):
         return arguments(self)
 
     @classmethod
-    def from_config(cls, config: dict) -> OverTime:
+    def from_config(cls, config: dict) -> keras.Model:
         return rebuilt(cls, config)
 
 
@@ -137,7 +137,10 @@ def rnn_outputs(model: OverTime, sequences: Sequence[np.ndarray]) -> np.ndarray:
 
 
 class Estimated(NamedTuple):
-    """−log p of frames, estimated, each (frames,): the value, and by how much it is too low on average, about."""
+    """−log p of frames, estimated, each (frames,): the value, and by how much it is too low on average, about.
+
+    Notebook: 12.
+    """
 
     nats: np.ndarray
     low: np.ndarray
@@ -197,8 +200,11 @@ def sample_frames(
     return made
 
 
-class Completion(NamedTuple):
-    """Frames, bool (steps, D), whose first units were given, and log p of each of these, (steps,), as estimated."""
+class CompletedFrames(NamedTuple):
+    """Frames, bool (steps, D), whose first units were given, and log p of each of these, (steps,), as estimated.
+
+    Notebook: 12.
+    """
 
     frames: np.ndarray
     log_p: np.ndarray
@@ -211,7 +217,7 @@ def complete_frames(
     temperature: float = 1.0,
     condition: np.ndarray | None = None,
     seed: int = 0,
-) -> Completion:
+) -> CompletedFrames:
     """The rest of frames whose first units, from the last one D − 1 down, are given: sequential Monte Carlo.
 
     model: with ``NADE`` or ``UnitByUnit``. first: the first unit that is on in each frame, D where none is.
@@ -247,4 +253,4 @@ def complete_frames(
             shifts, states = ([ops.take(part, kept, axis=0) for part in parts] for parts in (shifts, states))
             weight = np.full(particles, 1 / particles)
         v = made[:, t] = model.frames.sample(particles, *shifts, rng, unit, temperature)
-    return Completion(made[rng.choice(particles, p=weight)], np.array(log_p))
+    return CompletedFrames(made[rng.choice(particles, p=weight)], np.array(log_p))

@@ -59,7 +59,7 @@ def importance_weights(
 
     Temperature β rises from 0 to 1 in ``steps`` steps over p_β(v) ∝ exp(v·((1 − β) base + β b)) Π_j (1 +
     exp(c_j + β v·W_j)): before each Gibbs step, the run gains log p_β(v) − log p_β′(v). At β = 0 Z is known.
-    Source: Neal (2001); Salakhutdinov & Murray, ICML (2008). Notebook: 06.
+    Source: Neal (2001); Salakhutdinov & Murray, ICML (2008). Notebooks: 06, 12.
     """
     rng = np.random.default_rng(seed)
     w, b, c, base = (np.asarray(part, np.float32) for part in (w, b, c, base))

@@ -25,7 +25,7 @@ class StepByStep(keras.Model):
     A subclass builds its graph in ``__init__``, for training on whole sequences at once, and keeps its arguments as
     attributes, ``symbols`` (how many numbers there are) among them. ``Sampler`` and ``beam_search`` need no more.
 
-    condition: what the network is conditioned on, a list of tensors (n, ...); [] for none. Notebook: 05.
+    condition: what the network is conditioned on, a list of tensors (n, ...); [] for none. Notebooks: 05, 10, 11.
     """
 
     def start(self, condition: list[Tensor], n: int) -> list[Tensor]:
@@ -47,7 +47,7 @@ class StepByStep(keras.Model):
 class OneHotEmbedding(layers.Layer):
     """Numbers as one-hot vectors: int (...) → float (..., symbols).
 
-    masked: whether the layers behind it keep their state where the number is PAD. Notebook: 05.
+    masked: whether the layers behind it keep their state where the number is PAD. Notebooks: 05, 10, 11.
     """
 
     def __init__(self, symbols: int, masked: bool = False, **kwargs: object) -> None:
@@ -98,7 +98,7 @@ def rnn_encoder(steps: int | None, symbols: int, numbers: int, cells: Sequence[l
 
     PAD is passed over. steps: None for any number of them. numbers: size of the code for an ``Autoencoder``, twice its
     size for a ``VAE``. cells: as in ``RecurrentModel``. Sources: Cho et al., arXiv:1406.1078; Fabius & van Amersfoort,
-    arXiv:1412.6581. Notebook: 10.
+    arXiv:1412.6581. Notebooks: 10, 11.
     """
     sequence = keras.Input((steps,), dtype="int32")
     x = OneHotEmbedding(symbols, masked=True)(sequence)
@@ -108,7 +108,10 @@ def rnn_encoder(steps: int | None, symbols: int, numbers: int, cells: Sequence[l
 
 
 def first_states(cell: layers.Layer) -> list[layers.Layer]:
-    """A layer for each state of a cell that makes the first one from a code z: h_0 = tanh(V z + c). Notebook: 10."""
+    """A layer for each state of a cell that makes the first one from a code z: h_0 = tanh(V z + c).
+
+    Notebooks: 10, 11.
+    """
     sizes = cell.state_size if isinstance(cell.state_size, list | tuple) else [cell.state_size]
     return [layers.Dense(size, activation="tanh") for size in sizes]
 
@@ -121,7 +124,7 @@ class FreeRunningDecoder(StepByStep):
         h_0 = tanh(V z + c),   h_t = cell([z, p_{t−1}], h_{t−1}),   p_t = softmax(W h_t + b),   p_0 = 0
 
     There is no *teacher forcing*: it never sees the true numbers before. Sources: Cho et al., arXiv:1406.1078; Fabius &
-    van Amersfoort, arXiv:1412.6581. Notebook: 10.
+    van Amersfoort, arXiv:1412.6581. Notebooks: 10, 11.
     """
 
     def __init__(self, code: int, steps: int, symbols: int, cell: layers.Layer, **kwargs: object) -> None:
@@ -177,14 +180,14 @@ def positional_encoding(t: Tensor, size: int = POSITIONS) -> Tensor:
 
         sin(t · 100^(−2i / size)) and the cosines of the same, i = 0 … size/2 − 1
 
-    Source: Vaswani et al., arXiv:1706.03762 (there with 10,000). Notebook: 10.
+    Source: Vaswani et al., arXiv:1706.03762 (there with 10,000). Notebooks: 10, 11.
     """
     angle = ops.expand_dims(t, -1) * (100.0 ** (-2 * np.arange(size // 2, dtype="float32") / size))
     return ops.concatenate([ops.sin(angle), ops.cos(angle)], axis=-1)
 
 
 def step_numbers(sequence: Tensor) -> Tensor:
-    """The number of each step of int (batch, steps): float (batch, steps), 0, 1, 2, … Notebook: 10."""
+    """The number of each step of int (batch, steps): float (batch, steps), 0, 1, 2, … Notebooks: 10, 11."""
     return ops.cumsum(ops.cast(ops.ones_like(sequence), "float32"), axis=1) - 1
 
 
@@ -192,7 +195,7 @@ class WordDropout(layers.Layer):
     """In training PAD in the place of a share of the numbers, so that what is missing has to come from the code.
 
     share: of the numbers. seed: of the choice. int (batch, steps) → the same. Raises ValueError for a share outside
-    0..1. Source: Bowman et al., arXiv:1511.06349. Notebook: 11.
+    0..1. Source: Bowman et al., arXiv:1511.06349. Notebooks: 10, 11.
     """
 
     def __init__(self, share: float, seed: int = 0, **kwargs: object) -> None:
@@ -224,7 +227,7 @@ class RecurrentDecoder(StepByStep):
         h_t = cell([one_hot(x_{t−1}), encoding(t), z], h_{t−1}),   p(x_t | x_1 … x_{t−1}, z) = softmax(W h_t + b)
 
     To write where there is no x: ``Sampler``, ``beam_search``. Sources: Cho et al., arXiv:1406.1078; Fabius & van
-    Amersfoort, arXiv:1412.6581; Bowman et al., arXiv:1511.06349. Notebook: 10.
+    Amersfoort, arXiv:1412.6581; Bowman et al., arXiv:1511.06349. Notebooks: 10, 11.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ from course_lib.architectures.tensors import Tensor
 class ELBO(NamedTuple):
     """Evidence lower bound, mean over the examples, in nats an example: value = −reconstruction − kl ≤ log p(x).
 
-    reconstruction: E_q[−log p(x | z)]. kl: KL(q(z | x) ‖ p(z)), without β.
+    reconstruction: E_q[−log p(x | z)]. kl: KL(q(z | x) ‖ p(z)), without β. Notebook: 04.
     """
 
     value: float

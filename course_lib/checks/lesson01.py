@@ -11,8 +11,10 @@ import numpy as np
 from course_lib.checks.feedback import NotYet, begun, call, check, integers
 from course_lib.music.datasets import chorales, windows
 from course_lib.music.encodings.voices import MINIBACH_RANGES, OneHot
+from course_lib.music.errors import MusicError
 from course_lib.music.files import read_bytes
-from course_lib.music.piece import REST, MusicError, Piece, note_name
+from course_lib.music.keys import note_name
+from course_lib.music.piece import REST, Piece
 
 PUZZLE = Piece(
     np.array([[67, 67, 67, 67, 67, 69, 69, 69, REST, REST, REST, 69, 67, 67, 67, 67]], np.int16).T,

@@ -9,8 +9,9 @@ import numpy as np
 from course_lib.checks.feedback import NotYet, begun, call, check, wrong
 from course_lib.music.datasets import chorales, windows
 from course_lib.music.encodings.voices import MINIBACH_RANGES
+from course_lib.music.keys import note_name
 from course_lib.music.measures.metrics import parallel_fifths, parallel_octaves
-from course_lib.music.piece import Piece, note_name
+from course_lib.music.piece import Piece
 
 
 @check
@@ -110,4 +111,4 @@ def check_5(harmony: Callable[[Piece], Piece]) -> str:
         chords = {frozenset((row % 12).tolist()) for row in lower}
         if len(chords) < 3:
             raise NotYet(where + f"{len(chords)} different chords in the lower voices; at least three were asked for.")
-    return f"{len(melodies)} melodies: in range, no parallels, the chords change. Now hear it: listen(…)."
+    return f"{len(melodies)} melodies: in range, no parallels, the chords change. Listen to it: listen(…)."

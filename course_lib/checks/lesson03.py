@@ -119,5 +119,5 @@ def check_5(compose: Callable[[Callable, np.ndarray], np.ndarray], decode: Calla
         raise NotYet(f"Voices cross in {crossings:.0%} of the steps; less than 10% was asked for.")
     return (
         f"At least {min(apart):.0%} away from every known piece, {density:.2f} notes a beat, "
-        f"crossings in {crossings:.0%} of the steps. Hear it: listen(played(stack, code[None])[0])."
+        f"crossings in {crossings:.0%} of the steps. Listen to it: listen(played(stack, code[None])[0])."
     )

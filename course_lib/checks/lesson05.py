@@ -147,4 +147,4 @@ def check_5(tune: object) -> str:
     run = longest_shared_runs([melody(tune)], [melody(other.tokens) for other in celtic_tunes().train])[0]
     if run > LONGEST_RUN:
         raise NotYet(f"{run} notes in a row stand in a training tune; up to {LONGEST_RUN} may.")
-    return f"A jig of {every} bars; its longest run from a book has {run} notes. Now hear it: listen(…)."
+    return f"A jig of {every} bars; its longest run from a book has {run} notes. Listen to it: listen(…)."

@@ -8,18 +8,16 @@ from functools import cache
 import numpy as np
 
 from course_lib.checks.feedback import NotYet, begun, call, check, integers
-from course_lib.music.baselines.frames import SetTable, conditional
+from course_lib.music.baselines import ChordHistogram, NoteUnigram, conditional
 from course_lib.music.datasets import chorale_frames
-from course_lib.music.encodings.frames import pitch_sets, set_name
-
-EVERY = (np.arange(4096)[:, None] >> np.arange(12) & 1).astype(bool)
+from course_lib.music.encodings.frames import ALL_SETS, pitch_sets, set_name
 
 
 @cache
 def _table() -> np.ndarray:
     """log p of every set, as the chorales have them."""
-    data = chorale_frames()
-    return SetTable(*(pitch_sets(np.concatenate(data.part(part))) for part in ("train", "valid"))).log_p
+    train, valid = ([pitch_sets(frames) for frames in side] for side in chorale_frames()[:2])
+    return -ChordHistogram(train, valid, NoteUnigram(train)).nats(ALL_SETS)
 
 
 def _rbm(visible: int, hidden: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -112,14 +110,14 @@ def check_4(probabilities: Callable) -> str:
         fixed = np.full(12, -1)
         fixed[list(sounds)], fixed[list(silent)] = 1, 0
         got = call(probabilities, log_p.copy(), fixed.copy(), hint="return twelve probabilities.", shape=(12,))
-        right = conditional(log_p, fixed) @ EVERY
+        right = conditional(log_p, fixed) @ ALL_SETS
         case = f"Fixed on {list(sounds)}, off {list(silent)}: "
         if np.allclose(got, right, atol=1e-6):
             continue
-        if np.allclose(got, np.exp(log_p) @ EVERY, atol=1e-6):
+        if np.allclose(got, np.exp(log_p) @ ALL_SETS, atol=1e-6):
             raise NotYet(f"{case}you return the probabilities without regard to what is fixed.")
-        agrees = ((EVERY == fixed) | (fixed < 0)).all(1)
-        if np.allclose(got, (np.exp(log_p) * agrees) @ EVERY, atol=1e-6):
+        agrees = ((ALL_SETS == fixed) | (fixed < 0)).all(1)
+        if np.allclose(got, (np.exp(log_p) * agrees) @ ALL_SETS, atol=1e-6):
             raise NotYet(
                 f"{case}the sets that agree are right, but their probabilities sum to "
                 f"{np.exp(log_p)[agrees].sum():.3f}. Divide by that sum."
@@ -134,10 +132,10 @@ def check_4(probabilities: Callable) -> str:
 def check_5(energy: Callable) -> str:
     """An energy of one's own: properties, not one right answer."""
     hint = "return one number for each set, high where it should be rare."
-    got = call(energy, EVERY.copy(), hint=hint, shape=(4096,), each="one a set")
+    got = call(energy, ALL_SETS.copy(), hint=hint, shape=(4096,), each="one a set")
     if not np.isfinite(got).all():
         raise NotYet("Not all of its energies are finite.")
-    if not np.allclose(got, call(energy, np.roll(EVERY, 5, axis=1))):
+    if not np.allclose(got, call(energy, np.roll(ALL_SETS, 5, axis=1))):
         raise NotYet("Transposed by five semitones, a set has another energy. Look at distances between notes.")
     log_p = _table()
     after = log_p - got
@@ -145,7 +143,7 @@ def check_5(energy: Callable) -> str:
     p, q = np.exp(log_p), np.exp(after)
     moved = 0.5 * np.abs(p - q).sum()
     entropy = -(q * after).sum()
-    top = int(EVERY[q.argmax()].sum())
+    top = int(ALL_SETS[q.argmax()].sum())
     found = f"It moves {moved:.2f} of the probability; what is left has an entropy of {entropy:.2f} nats"
     if moved < 0.1:
         raise NotYet(f"{found}. Less than 0.1 is hardly audible: make the energy larger.")
@@ -153,4 +151,4 @@ def check_5(energy: Callable) -> str:
         raise NotYet(f"{found}: hardly more than seven chords. Make the energy smaller.")
     if top < 2:
         raise NotYet(f"{found}; the likeliest set has {top} notes. A chord has two at least.")
-    return f"{found}; the likeliest set is now {set_name(EVERY[q.argmax()])}. Listen to it."
+    return f"{found}; the likeliest set is now {set_name(ALL_SETS[q.argmax()])}. Listen to it."

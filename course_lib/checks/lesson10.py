@@ -170,4 +170,4 @@ def check_5(bass: object) -> str:
     step = last_step(piece)
     if step not in FINALS:
         raise NotYet(f"The bass ends with a move of {step:+} semitones; a step, fourth or fifth was asked.")
-    return f"{len(pitches)} pitches, {together:.0%} of the beats consonant, no parallels. Now hear it: listen(…)."
+    return f"{len(pitches)} pitches, {together:.0%} of the beats consonant, no parallels. Listen to it: listen(…)."

@@ -8,9 +8,9 @@ import numpy as np
 
 from course_lib.checks.feedback import NotYet, begun, call, check, wrong
 from course_lib.music.datasets import celtic_tunes
-from course_lib.music.encodings.abc_tokens import NotATune, check_tokens, metre_in, pitches
+from course_lib.music.encodings.abc_tokens import NotATune, check_tokens, metre_in, tune_pitches
+from course_lib.music.errors import MusicError
 from course_lib.music.measures.tunes import complete_bars, ends_on_tonic, longest_shared_runs, melody, parses
-from course_lib.music.piece import MusicError
 
 FARTHEST = 1.5
 """A code may lie so many times as far from the centre as a typical one, √d."""
@@ -122,7 +122,7 @@ def check_5(code: object, tokens_at: Callable[[np.ndarray], Sequence[str]]) -> s
         )
     if not ends_on_tonic(found):
         raise NotYet("Its last note is no C. The root of all phrases here is C, in any octave.")
-    many = len(set(pitches(found).tolist()))
+    many = len(set(tune_pitches(found).tolist()))
     if many < 6:
         raise NotYet(f"It has {many} different pitches; at least six were asked for.")
     tune = melody(found)

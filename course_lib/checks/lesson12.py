@@ -9,7 +9,7 @@ import numpy as np
 
 from course_lib.checks.feedback import NotYet, begun, call, check, integers
 from course_lib.music.datasets import chorale_frames, chorales
-from course_lib.music.encodings.frames import frames, frames_piece
+from course_lib.music.encodings.frames import frames_piece, piano_frames
 from course_lib.music.measures.copies import CopyDetector
 from course_lib.music.measures.metrics import parallels
 from course_lib.music.piece import REST, Piece
@@ -149,7 +149,7 @@ def check_5(piece: object) -> str:
             f"{found[0]} parallel fifths and {found[1]} parallel octaves in {len(piece)} beats: too "
             "many for the school. Draw several times (seed), more particles, a lower temperature, and keep the best."
         )
-    chords = len({row.tobytes() for row in np.packbits(frames(piece), axis=1)})
+    chords = len({row.tobytes() for row in np.packbits(piano_frames(piece), axis=1)})
     return (
         f"{len(top)} notes of yours over {chords} different chords, {found[0]} parallel fifths and {found[1]} "
         f"octaves; your melody shares {known.length} notes with {known.title or 'none'} at most. Listen to it."

@@ -1,51 +1,53 @@
-"""The course's own data, split into train, validation and test by melody."""
+"""The course's own data, split into train, validation and test by melody; and its windows and phrases."""
 
 from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
-from itertools import count
+from itertools import cycle
 from pathlib import Path
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from course_lib.music.encodings.abc_tokens import (
-    Vocabulary,
-    bars,
-    is_bar_line,
-    metre_in,
-    tokens_to_abc,
-    tokens_to_piece,
-)
-from course_lib.music.encodings.frames import frames
-from course_lib.music.encodings.phrases import LONGEST_PHRASE
+from course_lib.music.encodings.abc_tokens import Vocabulary, metre_in, tokens_to_abc, tokens_to_piece, tune_bars
+from course_lib.music.encodings.frames import piano_frames
+from course_lib.music.encodings.phrases import GRID, LONGEST_PHRASE
 from course_lib.music.encodings.voices import VoiceRoll
-from course_lib.music.keys import shift_to_c
-from course_lib.music.piece import (
-    REST,
-    MusicError,
-    Piece,
-    eighths,
-    pitch_class,
-)
+from course_lib.music.errors import MusicError, PitchOutOfRange
+from course_lib.music.keys import pitch_class, shift_to_c
+from course_lib.music.piece import REST, Piece
 
+T = TypeVar("T")
 DATASETS = Path(__file__).resolve().parents[2] / "datasets"
 
 
-class Split(NamedTuple):
-    """Pieces for training, for choosing between models, and for the one final measurement."""
+class Split(NamedTuple, Generic[T]):
+    """One data set in three parts: for training, for choosing between models, for the one final measurement.
 
-    train: tuple[Piece, ...]
-    valid: tuple[Piece, ...]
-    test: tuple[Piece, ...]
+    A part is a sequence of pieces, tunes or arrays of frames; None where a data set of the user's lacks it.
+    """
+
+    train: Sequence[T]
+    valid: Sequence[T]
+    test: Sequence[T] | None
+
+    def part(self, name: str) -> Sequence[T]:
+        """The part "train", "valid" or "test". Raises MusicError when it is not there."""
+        if name not in self._fields:
+            raise MusicError(f"there is no part {name!r}; there are {', '.join(self._fields)}.")
+        found = getattr(self, name)
+        if found is None:
+            raise MusicError(f"this data has no {name} part. Measure on another one, such as valid, or add it.")
+        return found
 
 
 @cache
-def chorales() -> Split:
+def chorales() -> Split[Piece]:
     """The 365 four-part chorales by J. S. Bach, soprano to bass, on a sixteenth grid.
 
     Chorales on one tune, in any key, are on one side of the split. About the data: datasets/README.md.
@@ -90,7 +92,7 @@ COLLECTIONS = (
 
 
 class Tune(NamedTuple):
-    """A tune as tokens (course_lib.music.abc_tokens), on the root C.
+    """A tune as tokens (course_lib.music.encodings.abc_tokens), on the root C.
 
     tokens: metre, mode, then notes and bar lines. title, collection: as printed. family: the same number for variants
     of one tune.
@@ -112,32 +114,28 @@ class Tune(NamedTuple):
         return tokens_to_piece(self.tokens, self.title)
 
 
-class Tunes(NamedTuple):
-    """Tunes for training, for choosing between models, for the one final measurement; and the vocabulary of all."""
-
-    train: tuple[Tune, ...]
-    valid: tuple[Tune, ...]
-    test: tuple[Tune, ...]
-    vocabulary: Vocabulary
-
-
 @cache
-def celtic_tunes() -> Tunes:
+def celtic_tunes() -> Split[Tune]:
     """4,082 dances and airs from three printed collections, as tokens on the root C.
 
     Variants of one tune, in any key, are on one side of the split. About the data: datasets/README.md.
     Raises MusicError when the data file is missing or broken. Notebook: 05.
     """
     data = _load("celtic.npz")
-    vocabulary = Vocabulary(tuple(data["vocabulary"].tolist()))
     titles = data["titles"].tobytes().decode().split("\n")
     words = data["vocabulary"].astype(object)[data["tokens"]]
     sides: dict[str, list[Tune]] = {"train": [], "valid": [], "test": []}
     parts = np.split(words, np.cumsum(data["length"], dtype=int)[:-1])
-    facts = zip(data["collection"].tolist(), data["family"].tolist(), data["split"].tolist(), strict=True)
-    for tokens, title, (collection, family, split) in zip(parts, titles, facts, strict=True):
+    labels = zip(data["collection"].tolist(), data["family"].tolist(), data["split"].tolist(), strict=True)
+    for tokens, title, (collection, family, split) in zip(parts, titles, labels, strict=True):
         sides[split].append(Tune(tuple(tokens.tolist()), title, COLLECTIONS[collection], family))
-    return Tunes(*(tuple(sides[name]) for name in ("train", "valid", "test")), vocabulary)
+    return Split(*(tuple(sides[name]) for name in Split._fields))
+
+
+@cache
+def celtic_vocabulary() -> Vocabulary:
+    """The tokens of all ``celtic_tunes``, in the order of their numbers. Raises as there. Notebook: 05."""
+    return Vocabulary(tuple(_load("celtic.npz")["vocabulary"].tolist()))
 
 
 def windows(
@@ -157,44 +155,18 @@ def windows(
     ]
 
 
-PARTS = {"train": "traindata", "valid": "validdata", "test": "testdata"}
-"""The parts of a set, and their names in a ``.mat`` file."""
-
-
-class PolyphonySet(NamedTuple):
-    """Sequences of frames, bool (steps, 88) each: for training, for choosing, and for the one final measurement.
-
-    test is None where the file holds none.
-    """
-
-    train: list[np.ndarray]
-    valid: list[np.ndarray]
-    test: list[np.ndarray] | None
-
-    def part(self, name: str) -> list[np.ndarray]:
-        """The part "train", "valid" or "test". Raises MusicError when it is not there."""
-        if name not in PARTS:
-            raise MusicError(f"there is no part {name!r}; there are {', '.join(PARTS)}.")
-        found = getattr(self, name)
-        if found is None:
-            raise MusicError(
-                f"this file has no test part ({PARTS[name]}). Measure on --split valid, or give a file with it."
-            )
-        return found
-
-
-def chorale_frames() -> PolyphonySet:
+def chorale_frames() -> Split[np.ndarray]:
     """The course's chorales in the form of the public sets: quarter notes, transposed to C major or C minor.
 
-    Each goes up by at most 5 semitones or down by at most 6. The sides are those of ``chorales()``, so its figures are
-    near those of the public chorales but not comparable with them. Notebook: 12.
+    Each chorale is bool (quarters, 88), as of ``piano_frames``, and goes up by at most 5 semitones or down by at most
+    6. The sides are those of ``chorales()``, so its figures are near those of the public chorales but not comparable
+    with them. Notebook: 12.
     """
-    from course_lib.music.datasets import chorales
 
     def in_c(piece: Piece) -> np.ndarray:
-        return frames(piece, transpose=(6 - pitch_class(piece.key)) % 12 - 6)
+        return piano_frames(piece, transpose=(6 - pitch_class(piece.key)) % 12 - 6)
 
-    return PolyphonySet(*([in_c(piece) for piece in side] for side in chorales()))
+    return Split(*([in_c(piece) for piece in side] for side in chorales()))
 
 
 def chorale_phrases(
@@ -202,17 +174,17 @@ def chorale_phrases(
 ) -> list[Piece]:
     """The phrases of the pieces on a grid of eighths, of these voices, up to ``longest`` eighths long.
 
-    A phrase ends with the soprano's note under a fermata. Notes held from before it are struck. Cut after splitting,
+    A phrase ends with the soprano's note under a fermata. Notes held from before it start anew. Cut after splitting,
     never before: phrases of one chorale belong on one side. Notebook: 10.
     """
     found = []
-    for piece in map(eighths, pieces):
+    for piece in (piece.regrid(GRID) for piece in pieces):
         silent = piece.pitch[:, 0] == REST
         begins = np.append(np.flatnonzero(piece.onset[:, 0] | silent), len(piece))
         ends = [int(begins[begins > step][0]) for step in np.flatnonzero(piece.fermata)]
         for start, end in zip([0, *ends], [*ends, len(piece)], strict=True):
             if 0 < end - start <= longest and (piece.pitch[start:end, list(voices)] != REST).any(axis=0).all():
-                found.append(piece.window(start, end - start).select(*voices).struck())
+                found.append(piece.window(start, end - start).select(*voices).with_onsets_at_start())
     return found
 
 
@@ -224,24 +196,23 @@ def tune_phrases(tune: Tune, lengths: Sequence[int] = (4, 2, 2), longest: int = 
 
     A run ends at every bar line but a simple one, and at a bar that is not full, such as a pickup; what is left of a
     run and too short for the next length is left out too. Each phrase begins with metre and mode and ends with
-    ``|]``; its title says where it stands, its family is the tune's. Phrases of one tune belong on one side of a
+    ``|]``; its title names its bars, its family is the tune's. Phrases of one tune belong on one side of a
     split: cut after splitting. Raises MusicError for a length below 1, NotATune for tokens that are none.
     Notebook: 11.
     """
     if not lengths or min(lengths) < 1:
         raise MusicError(f"lengths is {tuple(lengths)}; each must be 1 or more bars.")
     full = Fraction(*metre_in(tune.tokens))
-    runs: list[list[tuple[int, list[str]]]] = [[]]  # (number of the bar, its tokens)
-    for number, ((length, line), tokens) in enumerate(zip(bars(tune.tokens), _in_bars(tune.tokens), strict=True), 1):
-        if length == full:
-            runs[-1].append((number, tokens))
-        if length != full or line != "|":
+    runs: list[list[tuple[int, tuple[str, ...]]]] = [[]]  # (number of the bar, its tokens)
+    for number, bar in enumerate(tune_bars(tune.tokens), 1):
+        if bar.length == full:
+            runs[-1].append((number, bar.tokens))
+        if bar.length != full or bar.line != "|":
             runs.append([])
     found = []
     for run in runs:
         start = 0
-        for i in count():
-            size = lengths[i % len(lengths)]
+        for size in cycle(lengths):
             if start + size > len(run):
                 break
             part = run[start : start + size]
@@ -256,21 +227,10 @@ def tune_phrases(tune: Tune, lengths: Sequence[int] = (4, 2, 2), longest: int = 
     return found
 
 
-def _in_bars(tokens: Sequence[str]) -> list[list[str]]:
-    """What stands between the bar lines, bar by bar, as ``bars`` counts them."""
-    found: list[list[str]] = [[]]
-    for token in tokens[2:]:
-        if not is_bar_line(token):
-            found[-1].append(token)
-        elif found[-1] or len(found) > 1:
-            found.append([])
-    return found[:-1]
-
-
 def without_rests(piece: Piece) -> Piece:
     """The piece with each rest filled by the note before it, held on; at the beginning, by the note after it.
 
-    Raises MusicError for a voice that is silent throughout.
+    Raises MusicError for a voice that is silent throughout. Notebook: 09.
     """
     sounds = piece.pitch != REST
     if not sounds.any(axis=0).all():
@@ -285,17 +245,15 @@ def chorale_windows(pieces: Sequence[Piece], roll: VoiceRoll, bars: int = 8) -> 
     """bool (windows, time_steps, width): all windows of full bars of 4/4, a bar apart, in C major or A minor.
 
     A rest is filled with the note before it, or after it. Windows with a note outside the ranges are left out.
+    Notebook: 13.
     """
+    in_c = (
+        without_rests(piece.transpose(shift_to_c(piece)[0]).regrid(GRID))
+        for piece in pieces
+        if piece.time_signature == (4, 4)
+    )
     found = []
-    for piece in pieces:
-        if piece.time_signature != (4, 4):
-            continue
-        moved = without_rests(eighths(piece.transpose(shift_to_c(piece)[0])))
-        for start in moved.bar_lines.tolist():
-            if start + bars * moved.bar_steps > len(moved):
-                break
-            try:
-                found.append(roll.encode(moved.window(start, bars * moved.bar_steps).struck()))
-            except MusicError:
-                continue
+    for window in windows(in_c, bars):
+        with suppress(PitchOutOfRange):
+            found.append(roll.encode(window.with_onsets_at_start()))
     return np.stack(found)

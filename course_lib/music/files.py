@@ -1,12 +1,12 @@
 """MIDI, MusicXML and ABC files ⇄ Piece.
 
-``read`` takes one file, ``read_many`` several; what a file is, its content says, not its name. Everything that can
-be wrong with a file is a MusicError, whose message names the file, the value, the range and the remedy.
+``read`` takes one file, ``read_many`` several; the format is found from the content, not from the name. Everything
+that can be wrong with a file is a MusicError, whose message names the file, the value, the range and the remedy.
 
 What happens to the music of other programs: it is put on a grid (of sixteenths, unless asked otherwise); notes that
 sound at once in one part are divided into voices from high to low; the first time signature, key and tempo are
-kept throughout; repeats are not expanded; drums, grace notes and chord symbols are left out. What this changed is
-said in a MusicWarning.
+kept throughout; repeats are not expanded; drums, grace notes and chord symbols are left out. A MusicWarning names
+what this changed.
 
 Notebook: 01.
 """
@@ -22,50 +22,15 @@ import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from course_lib.music.errors import MusicError, MusicWarning, NotMusic, SeveralTunes, TooLarge, UnreadableFile
 from course_lib.music.formats.abc import abc_raw, abc_tunes
 from course_lib.music.formats.midi import midi_bytes, midi_native, midi_raw
 from course_lib.music.formats.musicxml import musicxml, musicxml_native, musicxml_raw
-from course_lib.music.formats.quantise import (
-    MAX_NOTES,
-    MAX_STEPS,
-    MAX_VOICES,
-    EmptyScore,
-    MusicWarning,
-    NotMusic,
-    Raw,
-    SeveralTunes,
-    TooLarge,
-    TooLong,
-    UnreadableFile,
-    to_piece,
-)
-from course_lib.music.piece import MusicError, Piece
-
-__all__ = [
-    "MAX_NOTES",
-    "MAX_STEPS",
-    "MAX_VOICES",
-    "EmptyScore",
-    "MusicWarning",
-    "NotMusic",
-    "SeveralTunes",
-    "TooLarge",
-    "TooLong",
-    "UnreadableFile",
-    "midi_bytes",
-    "musicxml",
-    "read",
-    "read_bytes",
-    "read_many",
-    "write_midi",
-    "write_musicxml",
-    "write_whole",
-]
-
+from course_lib.music.formats.quantise import Raw, to_piece
+from course_lib.music.piece import Piece
 
 MAX_BYTES = {"MIDI": 1_000_000, "MusicXML": 20_000_000, "ABC": 2_000_000}
 """Largest file that is read, by format; of compressed MusicXML, both packed and unpacked."""
-
 
 Source = str | os.PathLike | tuple[str, bytes | memoryview]
 """A path, or a name with the bytes of the file, as an upload widget gives them."""
@@ -192,7 +157,7 @@ def _limit(size: int, kind: str) -> None:
 
 
 def _parse(data: bytes) -> list[tuple[Callable[[], Raw], Callable[[Piece], dict[str, object]]]]:
-    """What makes the Raw of each tune, and what its format says natively, by the content of the file.
+    """What makes the Raw of each tune, and what its format stores natively, by the content of the file.
 
     Raises NotMusic, UnreadableFile, TooLarge.
     """
@@ -231,10 +196,10 @@ def _unpacked(data: bytes) -> bytes:
                 raise NotMusic("it is an archive without a score. Choose a .mxl file, or unpack it.")
             _limit(archive.getinfo(scores[0]).file_size, "MusicXML")
             with archive.open(scores[0]) as file:
-                content = file.read(MAX_BYTES["MusicXML"] + 1)  # what the archive says of its size may be false
+                content = file.read(MAX_BYTES["MusicXML"] + 1)  # the size in the archive may be false
     except MusicError:
         raise
-    except Exception as error:  # whatever zipfile and zlib say of a damaged archive
+    except Exception as error:  # whatever zipfile and zlib raise for a damaged archive
         raise UnreadableFile(f"as an archive it is damaged ({error}). Export or download the file anew.") from error
     _limit(len(content), "MusicXML")
     return content

@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
+from course_lib.music.errors import MusicError, PitchOutOfRange, WrongMetre, WrongVoices
+from course_lib.music.keys import key_name, pitch_class
+
 REST = -1
 """The value in ``Piece.pitch`` where a voice is silent. A rest is not a pitch."""
 
-
 SATB = ("Soprano", "Alto", "Tenor", "Bass")
-
-
-PITCH_CLASSES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
-
-
-MODES = ("major", "minor", "dorian", "phrygian", "lydian", "mixolydian", "locrian")
-
-
-_KEY = re.compile(rf"([A-G])(#|b)? ({'|'.join(MODES)})")
-
-
-_NOTE_NAME = re.compile(r"([A-Ga-g])([#b]?)(-?\d+)")
-
-
-_STEP_OF_LETTER = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-
-
-class MusicError(ValueError):
-    """Something about the music is not as asked. The message names value, range and remedy."""
-
-
-class PitchOutOfRange(MusicError):
-    """A pitch lies outside MIDI 0..127 or outside what an encoding holds."""
-
-
-class WrongVoices(MusicError):
-    """The number of voices is not the one asked for."""
-
-
-class WrongMetre(MusicError):
-    """The time signature or the length does not fit what is asked for."""
 
 
 class Note(NamedTuple):
@@ -58,45 +28,6 @@ class Note(NamedTuple):
     start: int
     length: int
     held: bool = False
-
-
-def note_name(pitch: int) -> str:
-    """Name of a MIDI pitch, middle C = 60 = C4."""
-    return f"{PITCH_CLASSES[pitch % 12]}{pitch // 12 - 1}"
-
-
-def note_number(name: str) -> int:
-    """MIDI number of a name such as ``"C4"``, ``"F#3"`` or ``"Bb5"``; C4 = 60."""
-    match = _NOTE_NAME.fullmatch(name.strip())
-    if not match:
-        raise MusicError(
-            f"'{name}' is not a note name: write a letter A..G, an optional # or b, and the octave, as in F#4."
-        )
-    letter, accidental, octave = match.groups()
-    pitch = _STEP_OF_LETTER[letter.upper()] + {"#": 1, "b": -1, "": 0}[accidental] + 12 * (int(octave) + 1)
-    if not 0 <= pitch <= 127:
-        raise PitchOutOfRange(f"'{name}' is MIDI {pitch}, outside 0..127 (C-1..G9). Choose another octave.")
-    return pitch
-
-
-def pitch_class(key: str) -> int:
-    """Pitch class 0..11 of the tonic of a key such as ``"F# minor"``; C = 0."""
-    match = _KEY.fullmatch(key)
-    if not match:
-        raise MusicError(f"key '{key}': write tonic and mode, as in 'Bb major'; modes are {', '.join(MODES)}.")
-    return (_STEP_OF_LETTER[match[1]] + {"#": 1, "b": -1, None: 0}[match[2]]) % 12
-
-
-def key_name(tonic: int, mode: str) -> str:
-    """Name of a key from the pitch class of its tonic, spelled with the fewest sharps or flats."""
-    # Fifths away from C major of the key signature; the range -5..6 never needs more than six accidentals.
-    fifths_of_mode = dict(
-        zip(("lydian", "major", "mixolydian", "dorian", "minor", "phrygian", "locrian"), range(1, -6, -1), strict=True)
-    )
-    fifths = (7 * tonic + fifths_of_mode[mode] + 5) % 12 - 5
-    tonic_fifths = fifths - fifths_of_mode[mode]
-    letter = "FCGDAEB"[(tonic_fifths + 1) % 7]
-    return f"{letter}{'#' * ((tonic_fifths + 1) // 7)}{'b' * -((tonic_fifths + 1) // 7)} {mode}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,9 +64,7 @@ class Piece:
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 (frozen dataclass)
         pitch = np.array(self.pitch)
         if pitch.ndim != 2 or 0 in pitch.shape:
-            raise WrongVoices(
-                f"pitch has shape {pitch.shape}; a Piece needs (time_steps, voices) with at least one of each."
-            )
+            raise WrongVoices(f"pitch has shape {pitch.shape}; a Piece needs (time_steps, voices), one or more each.")
         if pitch.dtype.kind not in "iu":
             raise MusicError(f"pitch has type {pitch.dtype}; it must hold whole MIDI numbers.")
         bad = (pitch != REST) & ((pitch < 0) | (pitch > 127))
@@ -148,20 +77,16 @@ class Piece:
         pitch = pitch.astype(np.int16)
         onset = np.array(self.onset)
         if onset.shape != pitch.shape or onset.dtype != bool:
-            raise MusicError(
-                f"onset is {onset.dtype} {onset.shape}; it must be bool {pitch.shape}, the shape of pitch."
-            )
+            raise MusicError(f"onset is {onset.dtype} {onset.shape}; it must be bool {pitch.shape}, as pitch is.")
         silent = onset & (pitch == REST)
-        unstruck = ~onset[1:] & (pitch[1:] != REST) & (pitch[1:] != pitch[:-1])
+        without_onset = ~onset[1:] & (pitch[1:] != REST) & (pitch[1:] != pitch[:-1])
         if silent.any():
             step, voice = np.argwhere(silent)[0]
+            raise MusicError(f"voice {voice} has an onset at step {step} but rests there. Clear it or set a pitch.")
+        if without_onset.any():
+            step, voice = np.argwhere(without_onset)[0] + (1, 0)
             raise MusicError(
-                f"voice {voice} has an onset at step {step} but rests there. Clear the onset or set a pitch."
-            )
-        if unstruck.any():
-            step, voice = np.argwhere(unstruck)[0] + (1, 0)
-            raise MusicError(
-                f"voice {voice} changes to pitch {pitch[step, voice]} at step {step} without an onset. Set onset there."
+                f"voice {voice} changes to pitch {pitch[step, voice]} at step {step} without an onset. Set one."
             )
         fermata = np.zeros(len(pitch), bool) if self.fermata is None else np.array(self.fermata, bool)
         if fermata.shape != (len(pitch),):
@@ -171,16 +96,12 @@ class Piece:
             put(name, array)
 
         if int(self.steps_per_quarter) != self.steps_per_quarter or not 1 <= self.steps_per_quarter <= 480:
-            raise MusicError(
-                f"steps_per_quarter is {self.steps_per_quarter}; use a whole number 1..480 (4 = sixteenths)."
-            )
+            raise MusicError(f"steps_per_quarter is {self.steps_per_quarter}; use 1..480, whole (4 = sixteenths).")
         put("steps_per_quarter", int(self.steps_per_quarter))
         beats, unit = (int(n) for n in self.time_signature)
         put("time_signature", (beats, unit))
         if not 1 <= beats <= 64 or unit not in (1, 2, 4, 8, 16, 32, 64):
-            raise WrongMetre(
-                f"time signature {beats}/{unit}: beats must be 1..64 and the unit a power of two up to 64."
-            )
+            raise WrongMetre(f"time signature {beats}/{unit}: beats must be 1..64 and the unit a power of 2 up to 64.")
         if beats * 4 * self.steps_per_quarter % unit:
             raise WrongMetre(
                 f"a bar of {beats}/{unit} is no whole number of steps at steps_per_quarter={self.steps_per_quarter}. "
@@ -253,16 +174,22 @@ class Piece:
             starts = np.flatnonzero(begins)
             stops = np.append(np.flatnonzero(ends), len(pitch))
             following = stops[np.searchsorted(stops, starts, side="right")]
-            found += [
-                Note(v, int(pitch[a]), int(a), int(b - a), not onset[a]) for a, b in zip(starts, following, strict=True)
-            ]
+            for start, stop in zip(starts.tolist(), following.tolist(), strict=True):
+                found.append(Note(v, int(pitch[start]), start, stop - start, not onset[start]))
         return found
+
+    def pitch_counts(self, modulo: int = 12) -> np.ndarray:
+        """int (time_steps, modulo): how many voices sound each pitch class; modulo 128, each MIDI pitch."""
+        counts = np.zeros((len(self), modulo), int)
+        step, voice = np.nonzero(self.pitch != REST)
+        np.add.at(counts, (step, self.pitch[step, voice] % modulo), 1)
+        return counts
 
     @classmethod
     def from_notes(cls, notes: Iterable[Note], steps: int, voices: int | Sequence[str], **facts: object) -> Piece:
         """The inverse of ``notes``: ``steps`` time steps, ``voices`` as names or as a number.
 
-        A later note cuts an earlier one of its voice short; a held note with nothing to go on from is struck.
+        A later note cuts an earlier one of its voice short; a held note with nothing to go on from starts anew.
         Other fields of Piece go into ``facts``.
         """
         count = voices if isinstance(voices, int) else len(voices)
@@ -296,68 +223,53 @@ class Piece:
             pickup=(self.pickup - start) % self.bar_steps,
         )
 
-    def struck(self) -> Piece:
-        """The same piece with notes that were held from before its beginning struck at step 0."""
+    def with_onsets_at_start(self) -> Piece:
+        """The same piece, in which what was held from before its beginning starts at step 0."""
         onset = self.onset.copy()
         onset[0] = self.pitch[0] != REST
         return replace(self, onset=onset)
+
+    def regrid(self, steps_per_quarter: int) -> Piece:
+        """The piece on another grid, a whole number of times finer or coarser.
+
+        On a coarser grid what sounds at each of its steps is kept and what lies between is lost; a note starts where
+        it begins at the step, or since the step before and still sounds. Raises WrongMetre where neither grid divides
+        the other, or a bar or the pickup is no whole number of the new steps. Notebook: 10.
+        """
+        old, new = self.steps_per_quarter, steps_per_quarter
+        if new < 1 or (old % new and new % old) or self.pickup * new % old or self.bar_steps * new % old:
+            raise WrongMetre(
+                f"{self.title or 'this piece'!r}: {old} steps a quarter, {self.bar_steps} a bar and {self.pickup} in "
+                f"the pickup do not fit a grid of {new} steps a quarter. Take a grid of which they are whole steps."
+            )
+        at = np.arange(-(-len(self) * new // old)) * old // new  # the old step at which each new one begins
+        so_far = np.cumsum(np.vstack([np.zeros_like(self.onset[:1]), self.onset]), axis=0)
+        pitch, onset = self.pitch[at], np.diff(so_far[at + 1], axis=0, prepend=so_far[:1]) > 0
+        onset[1:] |= pitch[1:] != pitch[:-1]
+        onset &= pitch != REST
+        fermata = np.add.reduceat(self.fermata, at) > 0
+        pickup = self.pickup * new // old
+        return replace(self, pitch=pitch, onset=onset, fermata=fermata, steps_per_quarter=new, pickup=pickup)
 
     def transpose(self, semitones: int) -> Piece:
         """Every note moved by ``semitones``; the key moves along. Raises PitchOutOfRange."""
         key = self.key
         if key is not None and semitones % 12:
             key = key_name((pitch_class(key) + semitones) % 12, key.split(" ")[1])
-        moved = np.where(self.pitch == REST, REST, self.pitch.astype(int) + semitones)
-        if ((moved < 0) & (self.pitch != REST)).any():
+        pitch = np.where(self.pitch == REST, REST, self.pitch.astype(int) + semitones)
+        if ((pitch < 0) & (self.pitch != REST)).any():
             low = int(self.pitch[self.pitch != REST].min())
             raise PitchOutOfRange(
                 f"transposing pitch {low} by {semitones} gives {low + semitones}; MIDI begins at 0. Transpose less."
             )
-        return replace(self, pitch=moved, key=key)
+        return replace(self, pitch=pitch, key=key)
 
     def select(self, *voices: int) -> Piece:
         """Only the voices with these indices, in this order."""
         wrong = [v for v in voices if not 0 <= v < len(self.voices)]
         if wrong or not voices:
-            raise WrongVoices(
-                f"voices {list(voices)} of a piece that has 0..{len(self.voices) - 1}. Name at least one."
-            )
+            raise WrongVoices(f"voices {list(voices)} of a piece with 0..{len(self.voices) - 1}. Name at least one.")
         chosen = list(voices)
         return replace(
-            self,
-            pitch=self.pitch[:, chosen],
-            onset=self.onset[:, chosen],
-            voices=tuple(self.voices[v] for v in chosen),
+            self, pitch=self.pitch[:, chosen], onset=self.onset[:, chosen], voices=tuple(self.voices[v] for v in chosen)
         )
-
-
-GRID = 2
-"""Time steps in a quarter note."""
-
-
-def eighths(piece: Piece) -> Piece:
-    """The piece on a grid of eighth notes: what sounds at each eighth; what lies between is lost.
-
-    A pitch is struck where a note begins at the eighth, or since the eighth before and still sounds. Raises WrongMetre
-    where an eighth is no whole number of steps, or a bar or the pickup no whole number of eighths.
-    """
-    wide, rest = divmod(piece.steps_per_quarter, GRID)
-    if rest or piece.pickup % wide or piece.bar_steps % wide:
-        raise WrongMetre(
-            f"{piece.title or 'this piece'!r}: {piece.steps_per_quarter} steps a quarter, {piece.bar_steps} a bar and "
-            f"{piece.pickup} in the pickup do not fit a grid of eighths. Take a piece whose bars and pickup are whole "
-            "eighths, as in 4/4, 3/4 or 6/8, on a grid of 2, 4, 6, … steps a quarter."
-        )
-    before = np.pad(piece.onset, ((wide - 1, -len(piece) % wide), (0, 0)))
-    struck = np.stack([before[i : i + len(piece) : wide] for i in range(wide)]).any(axis=0)
-    pitch = piece.pitch[::wide]
-    struck[1:] |= pitch[1:] != pitch[:-1]
-    fermata = np.add.reduceat(piece.fermata, np.arange(0, len(piece), wide)) > 0
-    return replace(
-        piece,
-        pitch=pitch,
-        onset=struck & (pitch != REST),
-        fermata=fermata,
-        steps_per_quarter=GRID,
-        pickup=piece.pickup // wide,
-    )

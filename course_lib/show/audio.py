@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from course_lib.music.errors import MusicError
 from course_lib.music.files import midi_bytes, musicxml, write_whole
-from course_lib.music.piece import MusicError, Piece
+from course_lib.music.piece import Piece
 from course_lib.show import roll
 
 SAMPLE_RATE = 16_000

@@ -9,8 +9,9 @@ from pathlib import Path
 from urllib.parse import quote
 from xml.etree import ElementTree
 
+from course_lib.music.errors import MusicError
 from course_lib.music.files import musicxml
-from course_lib.music.piece import MusicError, Piece
+from course_lib.music.piece import Piece
 from course_lib.show.roll import bar_count
 
 _SVG = "http://www.w3.org/2000/svg"

@@ -15,8 +15,10 @@ from pathlib import Path
 import anywidget
 import traitlets
 
+from course_lib.music.errors import MusicError
 from course_lib.music.files import midi_bytes, musicxml
-from course_lib.music.piece import MusicError, Piece, note_name
+from course_lib.music.keys import note_name
+from course_lib.music.piece import Piece
 from course_lib.show import roll
 from course_lib.show.audio import data_url, mp3, synthesize
 from course_lib.show.notation import engrave, score_alt, svg_url

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from course_lib.music.piece import Piece, note_name
+from course_lib.music.keys import note_name
+from course_lib.music.piece import Piece
 from course_lib.show import roll
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from course_lib.music.piece import REST, SATB, Note, Piece, note_name
+from course_lib.music.keys import note_name
+from course_lib.music.piece import REST, SATB, Note, Piece
 
 VOICE_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Soprano, alto, tenor, bass, further voices: the set of Okabe and Ito, distinct with any colour vision."""

@@ -96,10 +96,14 @@ def scoreboard(groups: Mapping[str, Sequence[Piece]], caption: str = "Scoreboard
         the mean lies outside the percentiles of the first group. Measures that no group has are left out.
     Raises MusicError for an empty group. Notebook: 01.
     """
+    first, *others = groups
     spreads = {group: spread(pieces) for group, pieces in groups.items()}
-    first = next(iter(groups))
     rows = [
-        [f"{name} ({unit})", *(_against(spreads[first][name], found[name]) for found in spreads.values())]
+        [
+            f"{name} ({unit})",
+            str(spreads[first][name]),
+            *(_against(spreads[first][name], spreads[group][name]) for group in others),
+        ]
         for name, (_, unit) in MEASURES.items()
         if any(found[name].count for found in spreads.values())
     ]

@@ -4,7 +4,7 @@ import pytest
 from keras import ops
 
 from course_lib.architectures.feedforward import harmoniser, minibach
-from course_lib.architectures.losses import VoiceCrossEntropy
+from course_lib.architectures.losses import GroupedCrossEntropy
 
 
 def test_minibach_has_the_sizes_of_the_book() -> None:
@@ -24,15 +24,15 @@ def test_the_loss_is_a_softmax_for_each_voice() -> None:
         log_p = part - np.log(np.exp(part).sum(-1, keepdims=True))
         by_hand -= np.take_along_axis(log_p, target[..., voice : voice + 1], -1)[..., 0]
     one_hot = np.concatenate([np.eye(3)[target[..., 0]], np.eye(4)[target[..., 1]]], -1).reshape(5, -1)
-    loss = VoiceCrossEntropy((3, 4))
+    loss = GroupedCrossEntropy((3, 4))
     assert float(loss(one_hot, logits)) == pytest.approx(by_hand.mean(), rel=1e-5)
-    steps = VoiceCrossEntropy((3, 4))(target[:, 0].astype("int32"), logits.reshape(5, 4, 7)[:, 0])
+    steps = GroupedCrossEntropy((3, 4))(target[:, 0].astype("int32"), logits.reshape(5, 4, 7)[:, 0])
     assert float(steps) == pytest.approx(by_hand[:, 0].mean(), rel=1e-5)
 
 
 def test_an_unknown_target_costs_nothing() -> None:
     logits = np.ones((2, 7), "float32") * 3
-    loss = VoiceCrossEntropy((3, 4))
+    loss = GroupedCrossEntropy((3, 4))
     assert float(loss(np.array([[-1, -1], [-1, -1]]), logits)) == 0
     assert float(loss(np.array([[-1, 2], [-1, 0]]), logits)) == pytest.approx(np.log(4), rel=1e-5)
 
@@ -40,7 +40,7 @@ def test_an_unknown_target_costs_nothing() -> None:
 @pytest.mark.parametrize("make", [minibach, lambda: harmoniser(20, 10, 16, 2)])
 def test_models_survive_saving(make: object, tmp_path: object) -> None:
     model = make()
-    model.compile("adam", VoiceCrossEntropy((model.output_shape[1],)))
+    model.compile("adam", GroupedCrossEntropy((model.output_shape[1],)))
     model.optimizer.build(model.trainable_variables)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
@@ -54,7 +54,7 @@ def test_softmax_learns_what_it_is_shown() -> None:
     x = np.eye(6, dtype="float32")
     target = np.array([[0, 3], [1, 2], [2, 1], [0, 0], [1, 1], [2, 2]])
     model = harmoniser(6, 7, 32, 1, dropout=0.0)
-    model.compile(keras.optimizers.Adam(0.02), VoiceCrossEntropy((3, 4)))
+    model.compile(keras.optimizers.Adam(0.02), GroupedCrossEntropy((3, 4)))
     model.fit(x, target, epochs=200, verbose=0)
     logits = ops.convert_to_numpy(model(x))
     assert logits[:, :3].argmax(1).tolist() == target[:, 0].tolist()

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from course_lib.architectures.losses import VoiceCrossEntropy
+from course_lib.architectures.losses import GroupedCrossEntropy
 from course_lib.architectures.manipulation import CodeSearch, Gaussian
 
 JIT = keras.backend.backend() == "jax"
@@ -16,7 +16,7 @@ def decoder(symbols: int = 5) -> keras.Model:
 
 def searching(model: keras.Model, start: np.ndarray, penalty: object = None, rate: float = 0.1) -> CodeSearch:
     made = CodeSearch(model, start, penalty)
-    made.compile(keras.optimizers.Adam(rate), VoiceCrossEntropy((2, 3)), jit_compile=JIT)
+    made.compile(keras.optimizers.Adam(rate), GroupedCrossEntropy((2, 3)), jit_compile=JIT)
     return made
 
 

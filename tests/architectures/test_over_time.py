@@ -181,7 +181,7 @@ def test_particles_estimate_the_first_units_without_bias_and_sample_the_rest() -
     assert many.log_p.sum() == pytest.approx(np.log(p.sum()), abs=0.05)
     for one in found[:20]:
         assert [int(np.flatnonzero(frame).max()) for frame in one.frames] == given
-    # With many particles the sequence that is returned is a draw from p(rest | given): the lowest unit of the first frame.
+    # With many particles what is returned is a draw from p(rest | given): the lowest unit of the first frame.
     first = EVERY[rests[:, 0], 0]
     drawn = [complete_frames(model, given, particles=100, seed=seed).frames[0, 0] for seed in range(200)]
     assert np.mean(drawn) == pytest.approx(p[first].sum() / p.sum(), abs=0.1)

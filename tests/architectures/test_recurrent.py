@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from keras import layers
 
-from course_lib.architectures import autoencoder, recurrent, variational
+from course_lib.architectures import autoencoder, variational
 from course_lib.architectures.autoencoder import Autoencoder
 from course_lib.architectures.batches import TokenBatches, padded
 from course_lib.architectures.decoding import Sampler
 from course_lib.architectures.losses import TokenCrossEntropy, token_nats
-from course_lib.architectures.recurrent import rnn_decoder, rnn_encoder
+from course_lib.architectures.recurrent import FreeRunningDecoder, RecurrentModel, rnn_encoder
 from course_lib.architectures.variational import VAE
 from course_lib.symbols import END, PAD, START
 
@@ -24,9 +24,9 @@ def seeded() -> None:
     keras.utils.set_random_seed(0)
 
 
-def model_of(kind: str, sizes: tuple[int, ...] = (8, 6), dropout: float = 0.3) -> keras.Model:
+def model_of(kind: str, sizes: tuple[int, ...] = (8, 6), dropout: float = 0.3) -> RecurrentModel:
     """A language model with weights large enough for clear preferences."""
-    model = recurrent.recurrent(SYMBOLS, [CELLS[kind](size) for size in sizes], dropout)
+    model = RecurrentModel(SYMBOLS, [CELLS[kind](size) for size in sizes], dropout)
     for weight in model.weights:
         weight.assign(3 * weight)
     return model
@@ -38,7 +38,7 @@ def walks(count: int = 40) -> list[np.ndarray]:
 
 
 def test_the_configuration_of_folk_rnn_has_its_published_size() -> None:
-    model = recurrent.recurrent(137, [layers.LSTMCell(512) for _ in range(3)])
+    model = RecurrentModel(137, [layers.LSTMCell(512) for _ in range(3)])
     assert model.count_params() == 5_599_881
     assert model.layers[-1].count_params() == 70_281
 
@@ -63,8 +63,8 @@ def test_padding_does_not_enter_the_loss() -> None:
     values = [float(loss(x[:, 1:], model(x[:, :-1]))) for x in (short, long)]
     nats = np.concatenate(token_nats(model, walks(6)))
     assert values == pytest.approx([nats.mean()] * 2, rel=1e-5)
-    per_step = float(TokenCrossEntropy("step")(long[:, 1:], model(long[:, :-1])))
-    assert per_step * 39 * 6 == pytest.approx(nats.sum(), rel=1e-5)
+    in_all = float(TokenCrossEntropy("sequence")(long[:, 1:], model(long[:, :-1])))
+    assert in_all * 6 == pytest.approx(nats.sum(), rel=1e-5)
     with pytest.raises(ValueError, match="per is"):
         TokenCrossEntropy("word")
 
@@ -120,69 +120,74 @@ def test_without_heat_it_is_the_model_step_by_step(kind: str, prompt: list[int])
     model = model_of(kind)
     wanted = step_by_step(model, prompt, 20)
     for settings in ({"temperature": 0.0}, {"temperature": 1.0, "top_k": 1}):
-        made = Sampler(model, jit=kind == "LSTM").generate(2, prompt, longest=20, **settings)
+        made = Sampler(model, jit=kind == "LSTM").sample(n=2, prompt=prompt, longest=20, **settings)
         assert made.tolist() == [wanted, wanted]
 
 
 def test_draws_follow_the_distribution() -> None:
     model = model_of("LSTM")
-    made = Sampler(model, jit=False).generate(4000, [START, 5], longest=3)
+    made = Sampler(model, jit=False).sample(n=4000, prompt=[START, 5], longest=3)
     logits = np.array(model(np.array([[START, 5]])))[0, -1]
     logits[[PAD, START]] = -np.inf
     p = np.exp(logits - logits.max())
     share = np.bincount(made[:, 2], minlength=SYMBOLS) / 4000
     assert np.abs(share - p / p.sum()).max() < 0.03
-    few = Sampler(model, jit=False).generate(500, [START, 5], top_k=2, longest=3)[:, 2]
+    few = Sampler(model, jit=False).sample(n=500, prompt=[START, 5], top_k=2, longest=3)[:, 2]
     assert set(few.tolist()) == set(np.argsort(-logits)[:2].tolist())
 
 
 @pytest.mark.parametrize("jit", [True, False])
-def test_one_generator_takes_any_number_and_length(jit: bool) -> None:
-    generator = Sampler(model_of("GRU"), jit)
+def test_one_sampler_takes_any_number_and_length(jit: bool) -> None:
+    sampler = Sampler(model_of("GRU"), jit)
     for n, longest in ((1, 9), (2, 9), (2, 14), (1, 6), (3, 20)):
-        assert generator.generate(n, [START, 4], longest=longest).shape == (n, longest)
+        assert sampler.sample(n=n, prompt=[START, 4], longest=longest).shape == (n, longest)
 
 
-def test_one_seed_one_tune() -> None:
-    generator = Sampler(model_of("GRU"), jit=False)
-    one, again, other = (generator.generate(5, longest=30, seed=seed) for seed in (1, 1, 2))
+def test_one_seed_one_sequence() -> None:
+    sampler = Sampler(model_of("GRU"), jit=False)
+    one, again, other = (sampler.sample(n=5, longest=30, seed=seed) for seed in (1, 1, 2))
     assert np.array_equal(one, again) and not np.array_equal(one, other)
 
 
-def test_a_tune_ends_once_and_keeps_its_prompt() -> None:
-    made = Sampler(model_of("LSTM"), jit=False).generate(60, [START, 4, 3], longest=25)
+def test_a_sequence_ends_once_and_keeps_its_prompt() -> None:
+    made = Sampler(model_of("LSTM"), jit=False).sample(n=60, prompt=[START, 4, 3], longest=25)
     assert made.shape == (60, 25) and (made[:, :3] == [START, 4, 3]).all()
     for row in made.tolist():
         end = row.index(END) if END in row else len(row) - 1
         assert set(row[end + 1 :]) <= {PAD} and not {PAD, START} & set(row[1 : end + 1])
 
 
-def test_what_cannot_be_generated_is_refused() -> None:
-    generator = Sampler(model_of("GRU"), jit=False)
-    for wrong in ({"prompt": []}, {"prompt": [1] * 6, "longest": 5}, {"temperature": -1}, {"top_k": 0}):
-        with pytest.raises(ValueError, match=r"prompt|temperature"):
-            generator.generate(**wrong)
+def test_what_cannot_be_sampled_is_refused() -> None:
+    sampler = Sampler(model_of("GRU"), jit=False)
+    for wrong in (
+        {"prompt": []},
+        {"prompt": [1] * 6, "longest": 5},
+        {"temperature": -1},
+        {"top_k": 0},
+        {"chance": np.zeros(3)},
+    ):
+        with pytest.raises(ValueError, match=r"prompt|temperature|chance"):
+            sampler.sample(**wrong)
 
 
-def test_more_training_is_heard_at_once() -> None:
+def test_new_weights_are_used_at_once() -> None:
     model = model_of("GRU")
-    generator = Sampler(model, jit=False)
-    generator.generate(1, longest=8)
+    sampler = Sampler(model, jit=False)
+    sampler.sample(longest=8)
     model.layers[-1].bias.assign(keras.ops.one_hot(6, SYMBOLS) * 100)
-    assert generator.generate(1, longest=8)[0].tolist() == [START] + [6] * 7
+    assert sampler.sample(longest=8)[0].tolist() == [START] + [6] * 7
 
 
 # ---------------------------------------------------------------- in an autoencoder
 
 
 @pytest.mark.parametrize("kind", CELLS)
-@pytest.mark.parametrize("feedback", [True, False])
-def test_parts_fit_the_autoencoders_as_they_are(kind: str, feedback: bool) -> None:
+def test_parts_fit_the_autoencoders_as_they_are(kind: str) -> None:
     x = padded(walks(12), 17)
     for whole, numbers in ((Autoencoder, 4), (VAE, 8)):
         encoder = rnn_encoder(17, SYMBOLS, numbers, [CELLS[kind](6), CELLS[kind](5)])
-        model = whole(encoder, rnn_decoder(4, 17, SYMBOLS, CELLS[kind](7), feedback))
-        model.compile(keras.optimizers.Adam(0.01), TokenCrossEntropy("step"), jit_compile=False)
+        model = whole(encoder, FreeRunningDecoder(4, 17, SYMBOLS, CELLS[kind](7)))
+        model.compile(keras.optimizers.Adam(0.01), TokenCrossEntropy("sequence"), jit_compile=False)
         losses = model.fit(x, epochs=5, verbose=0).history["loss"]
         assert losses[-1] < losses[0]
         assert model.reconstruct(x).shape == (12, 17, SYMBOLS)
@@ -190,18 +195,17 @@ def test_parts_fit_the_autoencoders_as_they_are(kind: str, feedback: bool) -> No
 
 
 def test_two_codes_are_two_sequences() -> None:
-    decoder = rnn_decoder(3, 9, SYMBOLS, layers.GRUCell(8))
+    decoder = FreeRunningDecoder(3, 9, SYMBOLS, layers.GRUCell(8))
     one, other = np.asarray(decoder(np.array([[0.0, 1, 2], [2, -1, 0]])))
     assert np.abs(one - other).max() > 0.01
 
 
-def test_the_decoder_hears_itself() -> None:
-    """With feedback, a symbol that is likely at one step changes the next."""
-    decoder = rnn_decoder(3, 6, SYMBOLS, layers.GRUCell(8))
+def test_predictions_are_fed_back() -> None:
+    """A symbol that is likely at one step changes the next."""
+    decoder = FreeRunningDecoder(3, 6, SYMBOLS, layers.GRUCell(8))
     z = np.ones((1, 3))
     before = np.asarray(decoder(z))[0]
-    cell = decoder.layers[-1].cell
-    cell.logits.bias.assign(keras.ops.one_hot(4, SYMBOLS) * 20)
+    decoder.feedback.logits.bias.assign(keras.ops.one_hot(4, SYMBOLS) * 20)
     after = np.asarray(decoder(z))[0] - 20 * np.eye(SYMBOLS)[4]
     assert np.allclose(before[0], after[0], atol=1e-4) and not np.allclose(before[1], after[1], atol=1e-3)
 
@@ -215,7 +219,7 @@ def test_the_encoder_passes_over_padding() -> None:
 
 def test_a_saved_model_comes_back(tmp_path: Path) -> None:
     x = padded(walks(4), 17)
-    vae = VAE(rnn_encoder(17, SYMBOLS, 6, [layers.GRUCell(5)]), rnn_decoder(3, 17, SYMBOLS, layers.LSTMCell(7)))
+    vae = VAE(rnn_encoder(17, SYMBOLS, 6, [layers.GRUCell(5)]), FreeRunningDecoder(3, 17, SYMBOLS, layers.LSTMCell(7)))
     for model, ask in ((model_of("LSTM"), lambda m: m(x)), (vae, lambda m: m.reconstruct(x))):
         model.save(tmp_path / "model.keras")
         assert np.allclose(ask(model), ask(keras.saving.load_model(tmp_path / "model.keras")), atol=1e-6)

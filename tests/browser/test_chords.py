@@ -18,20 +18,19 @@ SOURCE = """
 import ipywidgets
 import numpy as np
 from course_lib.music import chorale_frames
-from course_lib.music.baselines import SetTable, conditional
-from course_lib.music.encodings import pitch_sets
+from course_lib.music.baselines import ChordHistogram, NoteUnigram, conditional
+from course_lib.music.encodings import ALL_SETS, pitch_sets
 from course_lib.show.widgets import ChordBoard
 
-data = chorale_frames()
-log_p = SetTable(*(pitch_sets(np.concatenate(data.part(part))) for part in ("train", "valid"))).log_p
-ALL = np.arange(4096)[:, None] >> np.arange(12) & 1
+train, valid = ([pitch_sets(frames) for frames in side] for side in chorale_frames()[:2])
+log_p = -ChordHistogram(train, valid, NoteUnigram(train)).nats(ALL_SETS)
 rng = np.random.default_rng(0)
 
 def answer(fixed, temperature):
     if (fixed == 0).all():
         raise ValueError("nothing may sound")
     p = conditional(log_p / temperature, fixed)
-    return p @ ALL, ALL[rng.choice(4096, p=p)]
+    return p @ ALL_SETS, ALL_SETS[rng.choice(4096, p=p)]
 
 board = ChordBoard(answer)
 ipywidgets.VBox([board, board.player])

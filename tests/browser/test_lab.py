@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import nbformat
 import pytest
 
+from course_lib.music.errors import MusicError
 from course_lib.music.files import read_bytes
-from course_lib.music.piece import MusicError
 from tests.browser.lab import MINUTE, ROOT, Lab, open_notebook, run_all
 
 if TYPE_CHECKING:

@@ -91,7 +91,7 @@ def test_1_names_the_miscount(answer: object, hint: str) -> None:
 
 def test_2_shows_the_first_window_that_is_refused() -> None:
     message = refusal(lesson01.check_2(OneHot(MINIBACH_RANGES)))
-    assert "BWV" in message and "Use rest=True" in message
+    assert "BWV" in message and "rest=True" in message
     assert "this encoding holds" in refusal(lesson01.check_2(OneHot(MINIBACH_RANGES, rest=True)))
     assert "4 voices" in refusal(lesson01.check_2(OneHot(MINIBACH_RANGES[:3], rest=True)))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from course_lib.checks import lesson06
-from course_lib.checks.lesson06 import EVERY
+from course_lib.music.encodings import ALL_SETS
 from tests.checks.solved import solutions_of
 
 CHECKS = [getattr(lesson06, f"check_{number}") for number in range(1, 6)]
@@ -53,16 +53,16 @@ def without_b(v: np.ndarray, w: np.ndarray, b: np.ndarray, c: np.ndarray, rng: n
 
 
 def undivided(log_p: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-    return (np.exp(log_p) * ((EVERY == fixed) | (fixed < 0)).all(1)) @ EVERY
+    return (np.exp(log_p) * ((ALL_SETS == fixed) | (fixed < 0)).all(1)) @ ALL_SETS
 
 
 def second_case(log_p: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-    return np.exp(log_p) @ EVERY
+    return np.exp(log_p) @ ALL_SETS
 
 
 def only_what_sounds(log_p: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-    left = np.exp(log_p) * EVERY[:, fixed == 1].all(1)
-    return left @ EVERY / left.sum()
+    left = np.exp(log_p) * ALL_SETS[:, fixed == 1].all(1)
+    return left @ ALL_SETS / left.sum()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from course_lib.checks import lesson09
-from course_lib.music.measures.voice_leading import faults
+from course_lib.music.measures.voice_leading import voice_leading_violations
 from tests.checks.solved import solutions_of
 
 CHECKS = [getattr(lesson09, f"check_{number}") for number in range(1, 6)]
@@ -86,7 +86,7 @@ def stale(p: np.ndarray, steps: int, rng: np.random.Generator) -> np.ndarray:
         (4, greedy, "visits few places"),
         (4, stale, "as it stands now"),
         (4, lambda p, steps, rng: np.zeros(p.shape, int), "with the sum 0"),
-        (5, lambda pitch: faults(pitch), "own rule"),
+        (5, lambda pitch: voice_leading_violations(pitch), "own rule"),
         (5, lambda pitch: (pitch[..., 3] < 45).sum(axis=1), "Look at intervals"),
         (5, lambda pitch: np.ones(len(pitch)), "three times as many"),
         (5, lambda pitch: -np.ones(len(pitch)), "at least 0"),

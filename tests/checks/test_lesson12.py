@@ -40,7 +40,7 @@ def test_the_stub_is_not_yet_solved(check: Callable) -> None:
 
 def test_the_planted_faults_are_found(cells: dict) -> None:
     assert "average over the padding" in lesson12.check_3(cells["exercise"]["reported"]).message
-    assert "holds the very answer" in lesson12.check_4(cells["exercise"]["heard_by_the_rnn"]).message
+    assert "holds the very answer" in lesson12.check_4([*cells["exercise"].values()][-1]).message
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:

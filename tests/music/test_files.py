@@ -22,23 +22,20 @@ from hypothesis import strategies as st
 
 from course_lib.music import files
 from course_lib.music.datasets import chorales
-from course_lib.music.files import (
+from course_lib.music.errors import (
     EmptyScore,
+    MusicError,
     MusicWarning,
     NotMusic,
+    PitchOutOfRange,
     SeveralTunes,
     TooLarge,
     TooLong,
     UnreadableFile,
-    midi_bytes,
-    musicxml,
-    read,
-    read_bytes,
-    read_many,
-    write_midi,
-    write_musicxml,
+    WrongMetre,
 )
-from course_lib.music.piece import REST, MusicError, Note, Piece, PitchOutOfRange, WrongMetre
+from course_lib.music.files import midi_bytes, musicxml, read, read_bytes, read_many, write_midi, write_musicxml
+from course_lib.music.piece import REST, Note, Piece
 from tests.strategies import pieces
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=8)  # control characters and surrogates too
@@ -234,14 +231,14 @@ def test_verovio_plays_the_same(piece: Piece) -> None:
     verovio.enableLog(verovio.LOG_OFF)
     toolkit = verovio.toolkit()
     assert toolkit.loadData(musicxml(piece))
-    heard = []
+    sounding = []
     for track in mido.MidiFile(file=io.BytesIO(base64.b64decode(toolkit.renderToMIDI()))).tracks:
         now = 0
         for message in track:
             now += message.time
             if message.type == "note_on" and message.velocity:
-                heard.append((round(now / 120 * piece.steps_per_quarter), message.note))
-    assert sorted(heard) == sorted((n.start, n.pitch) for n in piece.notes())
+                sounding.append((round(now / 120 * piece.steps_per_quarter), message.note))
+    assert sorted(sounding) == sorted((n.start, n.pitch) for n in piece.notes())
 
 
 def test_music21_reads_the_same() -> None:
@@ -754,7 +751,7 @@ def test_no_note_vanishes_that_lies_on_the_grid(sounds: list[tuple[int, int, int
     """Any polyphony in one track: every note is found again, with its start and length."""
     events = []
     for n, (start, length, pitch) in enumerate(sounds):
-        # Same pitches at once cannot be told apart in one channel: give every note its own pitch.
+        # Same pitches at once cannot be distinguished in one channel: give every note its own pitch.
         events += [(start, 1, n, pitch), (start + length, 0, n, pitch)]
     sounds = [(start, length, 40 + n) for n, (start, length, _) in enumerate(sounds)]
     messages, now = [], 0

@@ -15,8 +15,9 @@ import mido
 import numpy as np
 import pytest
 
+from course_lib.music.errors import MusicError
 from course_lib.music.files import midi_bytes, musicxml, read_many
-from course_lib.music.piece import REST, MusicError, Piece
+from course_lib.music.piece import REST, Piece
 
 CHUNKS, FILES = 8, 430  # of each of the three kinds
 SECONDS = 5  # a mutant takes some milliseconds; this is a hang

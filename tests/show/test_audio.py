@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from course_lib.music.errors import MusicError
 from course_lib.music.files import read
-from course_lib.music.piece import REST, MusicError, Note, Piece
+from course_lib.music.piece import REST, Note, Piece
 from course_lib.show.audio import REEDS, flac, mp3, save, synthesize
 
 

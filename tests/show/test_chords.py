@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from course_lib.music.piece import MusicError
+from course_lib.music.errors import MusicError
 from course_lib.show.widgets.chords import ChordBoard
 
 G_AND_F = [-1, -1, -1, -1, -1, 1, -1, 1, -1, -1, -1, 0]

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from course_lib.music.errors import MusicError, WrongVoices
 from course_lib.music.files import read_bytes
-from course_lib.music.piece import MusicError, Piece, WrongVoices
+from course_lib.music.piece import Piece
 from course_lib.show import roll
 from course_lib.show.widgets.explorer import Explorer
 

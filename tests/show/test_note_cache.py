@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from course_lib.music.piece import REST, MusicError, Note, Piece
+from course_lib.music.errors import MusicError
+from course_lib.music.piece import REST, Note, Piece
 from course_lib.show import note_cache
 from course_lib.show.audio import INSTRUMENTS, SAMPLE_RATE, synthesize
 from course_lib.show.note_cache import ATTACK, NoteCache

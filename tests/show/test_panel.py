@@ -13,8 +13,9 @@ import pytest
 import soundfile
 
 from course_lib.music.datasets import chorales
+from course_lib.music.errors import MusicError
 from course_lib.music.files import midi_bytes, read_bytes
-from course_lib.music.piece import MusicError, Note, Piece
+from course_lib.music.piece import Note, Piece
 from course_lib.show import roll
 from course_lib.show.panel import listen
 

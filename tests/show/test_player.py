@@ -7,7 +7,8 @@ import io
 import pytest
 import soundfile
 
-from course_lib.music.piece import MusicError, Note, Piece
+from course_lib.music.errors import MusicError
+from course_lib.music.piece import Note, Piece
 from course_lib.show.panel import Player
 
 

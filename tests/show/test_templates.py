@@ -6,9 +6,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from course_lib.music.errors import MusicError
 from course_lib.music.files import midi_bytes
 from course_lib.music.measures.structure import Template
-from course_lib.music.piece import MusicError, Piece
+from course_lib.music.piece import Piece
 from course_lib.show.widgets.templates import TemplateBoard, picture
 
 

@@ -1,4 +1,8 @@
-"""Baselines for frames and chords: independent notes, histograms, n-grams."""
+"""Baselines for piano frames and for sets of pitch classes: independent notes, histograms, n-grams.
+
+The convention of Boulanger-Lewandowski, Bengio & Vincent, arXiv:1206.6392 (ICML 2012): log-likelihood in nats a frame,
+the mean over all frames of all sequences pooled, the first frame of each sequence included, and no padding.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from course_lib.music.encodings.frames import KEYS, set_numbers
-from course_lib.music.piece import MusicError
+from course_lib.music.encodings.frames import ALL_SETS, KEYS
+from course_lib.music.errors import MusicError
 
 
 def mean_nats(nats: Iterable[np.ndarray]) -> float:
@@ -20,17 +24,18 @@ def mean_nats(nats: Iterable[np.ndarray]) -> float:
 
 
 class NoteUnigram:
-    """Each key sounds by itself, whatever the others do and did: one probability a key, or one for all (``iid``).
+    """Each note sounds by itself, whatever the others do and did: one probability a note, or one for all (``iid``).
 
-    Probabilities are (sounding + ½) / (frames + 1), so that a key that was never heard is unlikely, not impossible.
-    Notebook: 06.
+    train: sequences of frames, bool (steps, width) each: piano keys, or sets of pitch classes. p: float (width,),
+    (sounding + ½) / (frames + 1), so that a note that never sounded is unlikely, not impossible. Notebook: 06.
     """
 
     def __init__(self, train: Sequence[np.ndarray], iid: bool = False) -> None:
         pooled = np.concatenate(train)
+        width = pooled.shape[1]
         p = (pooled.sum(0) + 0.5) / (len(pooled) + 1)
-        self.p = np.full(KEYS, pooled.mean()) if iid else p
-        self.parameters = 1 if iid else KEYS
+        self.p = np.full(width, pooled.mean()) if iid else p
+        self.parameters = 1 if iid else width
 
     def nats(self, sequence: np.ndarray) -> np.ndarray:
         """float (steps,): −log p of each frame."""
@@ -38,28 +43,37 @@ class NoteUnigram:
 
 
 class ChordHistogram:
-    """How often each chord was heard, plus p for each of the 2⁸⁸ chords that could be: p(v) = (c(v) + p) / (N + 2⁸⁸p).
+    """How often each chord occurred, smoothed with another distribution: p(v) = (c(v) + a · q(v)) / (n + a).
 
-    p is chosen on ``valid``, as a power of ten. Notebook: 06.
+    train, valid: sequences of frames, bool (steps, width) each. base: the model of q, such as a NoteUnigram; None is
+    the uniform distribution over the 2ʷⁱᵈᵗʰ chords that could be. a, the pseudo-count, is chosen on ``valid``.
+    Notebook: 06.
     """
 
-    def __init__(self, train: Sequence[np.ndarray], valid: Sequence[np.ndarray]) -> None:
+    def __init__(
+        self, train: Sequence[np.ndarray], valid: Sequence[np.ndarray], base: NoteUnigram | None = None
+    ) -> None:
+        self.base = base
         self.counts = Counter(row.tobytes() for row in np.packbits(np.concatenate(train), axis=1))
         self.frames = sum(self.counts.values())
-        heard = self._heard(np.concatenate(valid))
-        grid = 10.0 ** np.arange(-30, -9, 0.25)
-        self.p = float(min(grid, key=lambda p: self._nats(heard, p).mean()))
         self.parameters = len(self.counts)
+        known = np.concatenate(valid)
+        c, q = self._counts(known), self._base(known)
+        grid = 2.0 ** np.arange(-4, 14) if base else 2.0 ** known.shape[1] * 10.0 ** np.arange(-30, -9, 0.25)
+        self.a = float(min(grid, key=lambda a: self._nats(c, q, a).mean()))
 
-    def _heard(self, sequence: np.ndarray) -> np.ndarray:
+    def _counts(self, sequence: np.ndarray) -> np.ndarray:
         return np.array([self.counts[row.tobytes()] for row in np.packbits(sequence, axis=1)], float)
 
-    def _nats(self, heard: np.ndarray, p: float) -> np.ndarray:
-        return np.log(self.frames + p * 2.0**KEYS) - np.log(heard + p)
+    def _base(self, sequence: np.ndarray) -> np.ndarray:
+        return np.exp(-self.base.nats(sequence)) if self.base else np.full(len(sequence), 0.5 ** sequence.shape[1])
+
+    def _nats(self, c: np.ndarray, q: np.ndarray, a: float) -> np.ndarray:
+        return np.log(self.frames + a) - np.log(c + a * q)
 
     def nats(self, sequence: np.ndarray) -> np.ndarray:
         """float (steps,): −log p of each frame."""
-        return self._nats(self._heard(sequence), self.p)
+        return self._nats(self._counts(sequence), self._base(sequence), self.a)
 
 
 class NoteNgram:
@@ -73,10 +87,10 @@ class NoteNgram:
         base = NoteUnigram(train).p
         best = np.inf
         for n in range(1, longest + 1):
-            (every, sounding), (asked, heard) = self._counts(train, n), self._counts(valid, n)
+            (every, sounding), (tested, sounded) = self._counts(train, n), self._counts(valid, n)
             for a in 2.0 ** np.arange(-3, 8):
                 p = (sounding + a * base[:, None]) / (every + a)
-                score = -(heard * np.log(p) + (asked - heard) * np.log1p(-p)).sum()
+                score = -(sounded * np.log(p) + (tested - sounded) * np.log1p(-p)).sum()
                 if score < best:
                     best, self.n, self.a, self.p = score, n, float(a), p
         self.parameters = self.p.size
@@ -110,37 +124,9 @@ class NoteNgram:
         rng = np.random.default_rng(seed)
         made = np.zeros((steps + 1, KEYS), bool)
         for step in range(steps):
-            history = self._history(made[: step + 1], self.n)[-1]  # the last row asks for the frame behind it
+            history = self._history(made[: step + 1], self.n)[-1]  # the last row is that of the frame to come
             made[step] = rng.random(KEYS) < self.p[np.arange(KEYS), history]
         return made[:steps]
-
-
-class IndependentNotes:
-    """Each pitch class sounds by itself, as often as in the training sets: (sounding + ½) / (n + 1). Notebook: 06."""
-
-    def __init__(self, train: np.ndarray) -> None:
-        self.p = (np.asarray(train, float).sum(0) + 0.5) / (len(train) + 1)
-        every = np.arange(4096)[:, None] >> np.arange(12) & 1
-        self.log_p = (every * np.log(self.p) + (1 - every) * np.log1p(-self.p)).sum(1)
-        """float (4096,): log p of each set, by its number."""
-
-
-class SetTable:
-    """How often each set was heard, smoothed with independent notes: p(v) = (c(v) + a · q(v)) / (n + a).
-
-    train, valid: sets (n, 12). a, what the smoothing weighs, is chosen on ``valid`` among powers of two.
-    ``log_p``: float (4096,), by the set's number. Notebook: 06.
-    """
-
-    def __init__(self, train: np.ndarray, valid: np.ndarray) -> None:
-        counts = np.bincount(set_numbers(train), minlength=4096)
-        q = np.exp(IndependentNotes(train).log_p)
-        chosen = set_numbers(valid)
-        best = -np.inf
-        for a in 2.0 ** np.arange(-4, 14):
-            log_p = np.log(counts + a * q) - np.log(len(train) + a)
-            if log_p[chosen].mean() > best:
-                best, self.a, self.log_p = log_p[chosen].mean(), float(a), log_p
 
 
 def conditional(log_p: np.ndarray, fixed: np.ndarray) -> np.ndarray:
@@ -151,8 +137,7 @@ def conditional(log_p: np.ndarray, fixed: np.ndarray) -> np.ndarray:
     fixed = np.asarray(fixed)
     if fixed.shape != (12,) or not np.isin(fixed, (-1, 0, 1)).all():
         raise MusicError(f"fixed is {fixed.tolist()}; it must be twelve of 1 (sounds), 0 (silent) and -1 (free).")
-    every = np.arange(4096)[:, None] >> np.arange(12) & 1
-    agrees = ((every == fixed) | (fixed < 0)).all(1)
-    shifted = np.where(agrees, log_p, -np.inf)
-    shifted = np.exp(shifted - shifted.max())
-    return shifted / shifted.sum()
+    agrees = ((ALL_SETS == fixed) | (fixed < 0)).all(1)
+    p = np.where(agrees, log_p, -np.inf)
+    p = np.exp(p - p.max())
+    return p / p.sum()

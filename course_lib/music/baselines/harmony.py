@@ -1,8 +1,8 @@
 """Without a network: what a learned model has to beat.
 
 *Harmonising.* Arrays are sounding MIDI pitches, int (windows, time_steps, voices), soprano first. Each function learns
-from ``train`` and answers for ``sopranos`` (windows, time_steps) with (windows, time_steps, voices − 1), the lower
-voices.
+from ``train`` and predicts, for ``sopranos`` (windows, time_steps), (windows, time_steps, voices − 1), the lower
+voices. For phrases as rows of numbers there is ``BassTable``; for the chords below a melody, ``HiddenMarkov``.
 
 *Composing.* ``chord_chain`` is a Markov chain of beats.
 
@@ -16,11 +16,49 @@ from dataclasses import replace
 
 import numpy as np
 
-from course_lib.music.encodings.phrases import BASS, SILENCE, Pairs, _held
-from course_lib.music.piece import GRID, Piece
+from course_lib.music.encodings.phrases import BASS, GRID, HOLD, SILENCE, Pairs
+from course_lib.music.encodings.voices import held_symbols
+from course_lib.music.piece import Piece
 from course_lib.symbols import END, PAD, START
 
-PITCHES = 128
+_SPAN = 1000  # more than any number in a context
+_PITCHES = 128
+
+
+class BackoffTable:
+    """p(symbol | context) by counting: each longer context is smoothed with the one that is shorter by one number.
+
+        p(s | c_1 … c_k) = (count(c_1 … c_k, s) + a · p(s | c_1 … c_{k−1})) / (count(c_1 … c_k) + a)
+
+    with p(s) of no context over the uniform distribution, and a the pseudo-count; a context that was never seen is
+    answered by the shorter one. contexts: int (n, k), numbers 0..999, the most informative first. seen: int (n,), the
+    symbol in each, 0..symbols − 1. pseudo_count 0: the longest known context decides alone.
+    Source: MacKay & Peto, "A hierarchical Dirichlet language model" (1995). Notebook: 10.
+    """
+
+    def __init__(self, contexts: np.ndarray, seen: np.ndarray, symbols: int, pseudo_count: float = 4.0) -> None:
+        a = self.pseudo_count = pseudo_count
+        row = np.zeros(len(seen), np.int64)
+        table = (np.bincount(seen, minlength=symbols) + a / symbols)[None] / (len(seen) + a)
+        self.levels: list[tuple[np.ndarray, np.ndarray]] = []  # the contexts of each length, sorted; their tables
+        self.shortest = table
+        for column in np.asarray(contexts).T:
+            level, row = np.unique(row * _SPAN + column, return_inverse=True)
+            counts = np.bincount(row * symbols + seen, minlength=len(level) * symbols).reshape(-1, symbols)
+            table = (counts + a * table[level // _SPAN]) / (counts.sum(1, keepdims=True) + a)
+            self.levels.append((level, table.astype(np.float32)))
+
+    def probabilities(self, contexts: np.ndarray) -> np.ndarray:
+        """float (n, symbols) for contexts (n, k)."""
+        row, known = np.zeros(len(contexts), np.int64), np.ones(len(contexts), bool)
+        p = np.repeat(self.shortest, len(contexts), axis=0)
+        for column, (level, table) in zip(np.asarray(contexts).T, self.levels, strict=True):
+            code = row * _SPAN + column
+            at = np.searchsorted(level, code).clip(max=len(level) - 1)
+            known &= level[at] == code
+            row = np.where(known, at, 0)
+            p[known] = table[at[known]]
+        return p
 
 
 def most_frequent(train: np.ndarray, sopranos: np.ndarray) -> np.ndarray:
@@ -30,54 +68,42 @@ def most_frequent(train: np.ndarray, sopranos: np.ndarray) -> np.ndarray:
 
 
 def soprano_table(
-    train: np.ndarray,
-    sopranos: np.ndarray,
-    context: Sequence[int] = (0,),
-    transpositions: Iterable[int] = (0,),
+    train: np.ndarray, sopranos: np.ndarray, context: Sequence[int] = (0,), transpositions: Iterable[int] = (0,)
 ) -> np.ndarray:
-    """The pitch most often heard below the soprano's pitch at these distances.
+    """The most frequent pitch below the soprano's pitches at these distances, by a BackoffTable of each voice.
 
-    context: distances in time steps, the most telling first: (0, -4, 4) is now, a beat ago, a beat ahead.
-        Where the whole context was never seen, its last distance is dropped, and so on.
-    transpositions: semitones by which the training set is also shown.
+    context: distances in time steps, the most informative first: (0, -4, 4) is now, a beat ago, a beat ahead.
+        Where the whole context was never seen, its last distance is dropped, and so on; the edges of a window repeat.
+    transpositions: semitones by which the training set is transposed, too. Notebook: 02.
     """
-    shifts = np.fromiter(transpositions, int)
-    heard = (train[None] + shifts[:, None, None, None]).reshape(-1, *train.shape[1:])
-    answer = most_frequent(train, sopranos)
-    for size in range(1, len(context) + 1):
-        seen, where = np.unique(_contexts(heard[..., 0], context[:size]), return_inverse=True)
-        asked = _contexts(sopranos, context[:size])
-        at = np.searchsorted(seen, asked).clip(max=len(seen) - 1)
-        known = seen[at] == asked
-        for voice in range(1, train.shape[-1]):
-            counts = np.zeros((len(seen), PITCHES), np.int32)
-            np.add.at(counts, (where.ravel(), heard[..., voice].ravel().clip(0, PITCHES - 1)), 1)
-            answer[..., voice - 1][known] = counts.argmax(1)[at[known]]
-    return answer
 
+    def contexts(sopranos: np.ndarray) -> np.ndarray:
+        steps = np.arange(sopranos.shape[1])
+        at = [(steps + distance).clip(0, len(steps) - 1) for distance in context]
+        return np.stack([sopranos[:, place].ravel() for place in at], axis=1).clip(0, _PITCHES - 1)
 
-def _contexts(sopranos: np.ndarray, distances: Sequence[int]) -> np.ndarray:
-    """int64 (windows, time_steps): one number for the pitches at these distances; the edges repeat."""
-    steps = np.arange(sopranos.shape[1])
-    code = np.zeros(sopranos.shape, np.int64)
-    for distance in distances:
-        code = code * PITCHES + sopranos[:, (steps + distance).clip(0, len(steps) - 1)]
-    return code
+    known = np.concatenate([train + shift for shift in transpositions])
+    seen, wanted = contexts(known[..., 0]), contexts(sopranos)
+    found = []
+    for voice in range(1, train.shape[-1]):
+        table = BackoffTable(seen, known[..., voice].ravel().clip(0, _PITCHES - 1), _PITCHES, pseudo_count=0)
+        found.append(table.probabilities(wanted).argmax(1).reshape(sopranos.shape))
+    return np.stack(found, axis=-1)
 
 
 def nearest_neighbour(
     train: np.ndarray, sopranos: np.ndarray, transpositions: Iterable[int] = range(-12, 13)
 ) -> np.ndarray:
     """The lower voices of the training window whose soprano, transposed, agrees in most time steps."""
-    answer = np.empty((*sopranos.shape, train.shape[-1] - 1), int)
+    found = np.empty((*sopranos.shape, train.shape[-1] - 1), int)
     best = np.full(len(sopranos), -1)
     for shift in transpositions:
-        moved = train + shift
+        there = train + shift
         for i, soprano in enumerate(sopranos):
-            agreeing = (moved[..., 0] == soprano).sum(1)
+            agreeing = (there[..., 0] == soprano).sum(1)
             if agreeing.max() > best[i]:
-                best[i], answer[i] = agreeing.max(), moved[agreeing.argmax(), :, 1:]
-    return answer
+                best[i], found[i] = agreeing.max(), there[agreeing.argmax(), :, 1:]
+    return found
 
 
 def nearest_window(train: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -123,85 +149,54 @@ def chord_chain(train: Sequence[Piece], count: int, seed: int = 0) -> list[Piece
 
 
 CONTEXTS = ("soprano now", "bass before", "beat", "soprano next", "bass before that", "soprano after next")
-"""What a table may look at, in the order of the columns of ``contexts``."""
+"""What a BassTable may condition on, in the order of the columns of ``bass_contexts``."""
 
 
-def contexts(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+def bass_contexts(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """int (phrases, steps, 6): for each number of ``target`` what ``CONTEXTS`` names, as whole numbers.
 
-    Soprano: the pitch that sounds and whether it is struck. Bass: the pitch that sounded before, and whether it was
-    held. Beat: 1 between two beats, counted from the phrase's first note.
+    Soprano: the pitch that sounds and whether it starts here. Bass: the pitch that sounded before, and whether it was
+    held. Beat: 1 between two beats, counted from the phrase's first note. Notebook: 10.
     """
     source, target = np.atleast_2d(source), np.atleast_2d(target)
-    high, low = _held(source), _held(target)
+    # Each hold becomes twice the number that it holds, plus one; all other numbers are doubled.
+    high, low = (2 * held_symbols(rows, HOLD, axis=1) + (rows == HOLD) for rows in (source, target))
     n, steps = target.shape
 
-    def later(rows: np.ndarray, by: int) -> np.ndarray:
-        return np.pad(rows, ((0, 0), (0, by)))[:, by : by + steps]
-
-    def before(rows: np.ndarray, by: int) -> np.ndarray:
-        return np.pad(rows, ((0, 0), (by, 0)))[:, :steps]
+    def at(rows: np.ndarray, distance: int) -> np.ndarray:
+        return np.pad(rows, ((0, 0), (2, 2)))[:, 2 + distance : 2 + distance + steps]
 
     beat = np.broadcast_to(np.arange(steps) % GRID, (n, steps))
-    columns = (later(high, 0), before(low, 1), beat, later(high, 1), before(low, 2), later(high, 2))
+    columns = (at(high, 0), at(low, -1), beat, at(high, 1), at(low, -2), at(high, 2))
     return np.stack(columns, axis=-1)
 
 
-class ContextTables:
-    """p(bass number | context) by counting: each longer context leans on the shorter one.
+class BassTable(BackoffTable):
+    """The bass below a soprano as a BackoffTable: p(bass number | context).
 
-        p(b | c_1 … c_k) = (count(c_1 … c_k, b) + lean · p(b | c_1 … c_{k−1})) / (count(c_1 … c_k) + lean)
-
-    with p(b) of no context over the uniform distribution. pairs: what is counted. columns: of ``contexts``, the most
-    telling first. lean: so many imagined examples of the shorter context. symbols: how many numbers there are to say.
-    Source: MacKay & Peto, "A hierarchical Dirichlet language model" (1995). Notebook: 10.
+    known: what is counted. columns: of ``bass_contexts``, the most informative first. symbols: how many numbers the
+    target has. Notebook: 10.
     """
 
     def __init__(
-        self, known: Pairs, columns: Sequence[int] = (0, 1), lean: float = 4.0, symbols: int = BASS.symbols
+        self, known: Pairs, columns: Sequence[int] = (0, 1), pseudo_count: float = 4.0, symbols: int = BASS.symbols
     ) -> None:
-        self.columns, self.lean, self.symbols = tuple(columns), lean, symbols
-        seen = contexts(known.source, known.target)
+        self.columns = list(columns)
         real = known.target != PAD
-        asked = known.target[real]
-        self.levels: list[np.ndarray] = []
-        self.tables: list[np.ndarray] = []
-        table = (np.bincount(asked, minlength=self.symbols) + lean / self.symbols)[None] / (len(asked) + lean)
-        self.shortest, row = table, np.zeros(len(asked), np.int64)
-        for column in self.columns:
-            code = row * 1000 + seen[..., column][real]
-            level, first, row = np.unique(code, return_index=True, return_inverse=True)
-            counts = np.bincount(row * self.symbols + asked, minlength=len(level) * self.symbols)
-            counts = counts.reshape(len(level), self.symbols)
-            shorter = table[level // 1000]
-            table = (counts + lean * shorter) / (counts.sum(1, keepdims=True) + lean)
-            self.levels.append(level)
-            self.tables.append(table.astype(np.float32))
+        seen = bass_contexts(known.source, known.target)[real][:, self.columns]
+        super().__init__(seen, known.target[real], symbols, pseudo_count)
 
-    def probabilities(self, seen: np.ndarray) -> np.ndarray:
-        """float (n, symbols) for contexts (n, 6); a context that was never seen passes on to the shorter one."""
-        row = np.zeros(len(seen), np.int64)
-        p = np.repeat(self.shortest, len(seen), axis=0)
-        known = np.ones(len(seen), bool)
-        for column, level, table in zip(self.columns, self.levels, self.tables, strict=True):
-            code = row * 1000 + seen[:, column]
-            at = np.searchsorted(level, code).clip(max=len(level) - 1)
-            known &= level[at] == code
-            row = np.where(known, at, 0)
-            p[known] = table[at[known]]
-        return p
-
-    def log_p(self, asked: Pairs) -> np.ndarray:
+    def log_p(self, pairs: Pairs) -> np.ndarray:
         """float (phrases, steps, symbols): log p of every number, given the *true* bass before."""
-        seen = contexts(asked.source, asked.target)
-        flat = self.probabilities(seen.reshape(-1, seen.shape[-1]))
-        return np.log(flat).reshape(*asked.target.shape, self.symbols)
+        contexts = bass_contexts(pairs.source, pairs.target)[..., self.columns]
+        flat = self.probabilities(contexts.reshape(pairs.target.size, len(self.columns)))
+        return np.log(flat).reshape(*pairs.target.shape, -1)
 
     def write(self, source: np.ndarray) -> np.ndarray:
         """int32 (phrases, steps): the likeliest number each time, given what was written before; as long as source."""
         made = np.zeros(source.shape, np.int32)
         for t in range(source.shape[1]):
-            p = self.probabilities(contexts(source, made)[:, t]).copy()
+            p = self.probabilities(bass_contexts(source, made)[:, t, self.columns])
             p[:, [PAD, START, END]] = 0
             made[:, t] = np.where(source[:, t] == PAD, PAD, np.where(source[:, t] == END, END, p.argmax(1)))
         return made
@@ -222,3 +217,95 @@ def nearest_phrases(known: Pairs, source: np.ndarray) -> np.ndarray:
         else:
             out[: steps - 1], out[steps - 1] = SILENCE, END
     return made
+
+
+class HiddenMarkov:
+    """p(states, counts) = p(s₁) ∏ p(s_t | s_{t−1}) ∏ p(c_t | s_t), all from counts in training pieces.
+
+    states: int (steps,) each; a negative one is not counted. counts: float (steps, symbols) each, what is seen, for
+    instance how long each pitch class sounds: p(c | s) = ∏ p(symbol | s)^count. size: number of states.
+    smoothing: added to every count. weight: exponent of p(c | s), which is too sure of itself, since the notes
+    of one step are not independent; choose it on validation pieces.
+
+    Raises ValueError when there is no pair to learn from. Source: Rabiner, Proc. IEEE 77 (1989). Notebook: 09.
+    """
+
+    def __init__(
+        self,
+        states: Sequence[np.ndarray],
+        counts: Sequence[np.ndarray],
+        size: int,
+        smoothing: float = 0.5,
+        weight: float = 1.0,
+    ) -> None:
+        if not states or len(states) != len(counts):
+            raise ValueError(f"{len(states)} rows of states for {len(counts)} pieces. Give one for each, at least one.")
+        first = np.full(size, smoothing)
+        move = np.full((size, size), smoothing)
+        seen = np.full((size, counts[0].shape[1]), smoothing)
+        for row, count in zip(states, counts, strict=True):
+            known = row >= 0
+            first[row[known][:1]] += 1
+            pairs = known[:-1] & known[1:]
+            np.add.at(move, (row[:-1][pairs], row[1:][pairs]), 1)
+            np.add.at(seen, row[known], count[known])
+        self.first = np.log(first / first.sum())
+        self.move = np.log(move / move.sum(axis=1, keepdims=True))
+        self.seen = np.log(seen / seen.sum(axis=1, keepdims=True))
+        self.weight = weight
+
+    def likeliest(self, counts: np.ndarray) -> np.ndarray:
+        """int (steps,): the one path of states with the highest probability, by the Viterbi algorithm.
+
+        counts: float (steps, symbols).
+        """
+        fits = self.weight * np.asarray(counts, float) @ self.seen.T
+        best, came = self.first + fits[0], []
+        for fit in fits[1:]:
+            through = best[:, None] + self.move
+            came.append(through.argmax(axis=0))
+            best = through.max(axis=0) + fit
+        path = [int(best.argmax())]
+        for row in reversed(came):
+            path.append(int(row[path[-1]]))
+        return np.array(path[::-1])
+
+
+class PrincipalComponents:
+    """The linear autoencoder with the least squared error: code = (x − mean) Vᵀ, x ≈ mean + code V.
+
+    x: float (examples, inputs). size: numbers in a code. seed: where the search begins.
+
+    V (size, inputs) is found by subspace iteration: a random start is multiplied by XᵀX ``passes`` times, which leaves
+    the directions of greatest variance. Raises ValueError when size is not within 1..min(x.shape).
+    Halko, Martinsson & Tropp 2011, arXiv:0909.4061. Notebook: 03.
+    """
+
+    def __init__(self, x: np.ndarray, size: int, passes: int = 6, seed: int = 0) -> None:
+        if not 1 <= size <= min(x.shape):
+            raise ValueError(f"size is {size}; {x.shape[0]} examples of {x.shape[1]} numbers allow 1..{min(x.shape)}.")
+        self.mean = x.mean(0, dtype=np.float32)
+        # A few directions more than asked for make the last ones exact, too.
+        basis = np.random.default_rng(seed).normal(size=(x.shape[1], min(size + 16, *x.shape))).astype(np.float32)
+        for _ in range(passes):
+            basis = np.linalg.qr(basis)[0]
+            basis = self._back(x, self._projected(x, basis))
+        basis = np.linalg.qr(basis)[0]
+        seen = self._projected(x, basis)
+        within = np.linalg.eigh(seen.T @ seen)[1][:, ::-1]
+        self.components = (basis @ within).T[:size]
+
+    def _projected(self, x: np.ndarray, basis: np.ndarray) -> np.ndarray:
+        """(x − mean) basis, without a copy of x."""
+        return x @ basis - self.mean @ basis
+
+    def _back(self, x: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        return x.T @ seen - np.outer(self.mean, seen.sum(0))
+
+    def encode(self, x: np.ndarray) -> np.ndarray:
+        """(examples, inputs) → (examples, size)."""
+        return (x - self.mean) @ self.components.T
+
+    def decode(self, code: np.ndarray) -> np.ndarray:
+        """(examples, size) → (examples, inputs)."""
+        return self.mean + code @ self.components

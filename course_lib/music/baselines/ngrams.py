@@ -10,16 +10,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from course_lib.music.piece import MusicError
-
-START = 1
-"""The number with which every sequence begins; it is never predicted, and neither is 0, the padding."""
+from course_lib.music.errors import MusicError
+from course_lib.symbols import END, PAD, START
 
 
 class KneserNey:
     """Interpolated modified Kneser-Ney model of sequences of numbers.
 
-    sequences: each begins with START and holds numbers 2..symbols − 1 after it. symbols: how many numbers there are.
+    sequences: each begins with START and holds numbers 2..symbols − 1 after it; neither START nor PAD is predicted.
+    symbols: how many numbers there are.
     order: n, the length of the longest n-gram counted; 1 is a unigram model.
 
     With c the count of context h and symbol w, and h′ the context without its first symbol:
@@ -29,11 +28,11 @@ class KneserNey:
     c is how often h w occurs for the longest n-grams and for those that begin with START, and for all shorter
     ones in how many different symbols precede h w. D takes three values, for counts 1, 2 and more, estimated from the
     numbers of n-grams with counts 1 to 4 (½, 1 and 1½ where these are too few); γ(h) is what the discounts left over.
-    A context that was never seen passes the question on to the shorter one.
+    A context that was never seen is answered by the shorter one.
 
     An n-gram of length k is a row of level k: its number is (row of its first k − 1 symbols at level k − 1) · symbols
     + last symbol, and the numbers of a level are sorted. Raises MusicError for an order below 1 and for a sequence
-    that does not fit.
+    that does not fit. Notebook: 05.
     """
 
     def __init__(self, sequences: Sequence[np.ndarray], symbols: int, order: int) -> None:
@@ -42,9 +41,7 @@ class KneserNey:
         for i, sequence in enumerate(sequences):
             s = np.asarray(sequence)
             if len(s) < 2 or s[0] != START or s[1:].min() < 2 or s.max() >= symbols:
-                raise MusicError(
-                    f"sequence {i} begins {s[:4].tolist()}; it must be START = {START}, then numbers 2..{symbols - 1}."
-                )
+                raise MusicError(f"sequence {i} begins {s[:4].tolist()}; give START, then 2..{symbols - 1}.")
         self.symbols, self.order = symbols, order
         text = np.concatenate([np.asarray(s, np.int64) for s in sequences])
         place = np.concatenate([np.arange(len(s)) for s in sequences])
@@ -120,21 +117,18 @@ class KneserNey:
         recent = list(context)[-(self.order - 1) :] if self.order > 1 else []
         padded = np.array([[-1] * (self.order - 1 - len(recent)) + recent], np.int64).reshape(1, self.order - 1)
         p = self._probabilities(padded, np.arange(self.symbols)[None])[0]
-        p[:2] = 0
+        p[[PAD, START]] = 0
         return p
 
     def nats(self, sequence: np.ndarray) -> np.ndarray:
         """float (len(sequence) − 1,): −log p of every symbol after START, given all before it."""
         s = np.asarray(sequence, np.int64)
         padded = np.concatenate([np.full(self.order - 1, -1), s])
-        contexts = (
-            np.lib.stride_tricks.sliding_window_view(padded[:-1], self.order - 1)[1:]
-            if self.order > 1
-            else (np.zeros((len(s) - 1, 0), np.int64))
-        )
+        before = [padded[t + 1 : t + self.order] for t in range(len(s) - 1)]
+        contexts = np.array(before, np.int64).reshape(len(s) - 1, self.order - 1)
         return -np.log(self._probabilities(contexts, s[1:]))
 
-    def sample(self, seed: int, longest: int = 512, end: int = 2) -> np.ndarray:
+    def sample(self, seed: int, longest: int = 512, end: int = END) -> np.ndarray:
         """int (steps,): a sequence from START on, until ``end`` or ``longest`` numbers."""
         rng = np.random.default_rng(seed)
         made = [START]
@@ -144,5 +138,5 @@ class KneserNey:
 
 
 def perplexity(nats: Sequence[np.ndarray]) -> float:
-    """exp of the mean of all −log p: the number of equally likely tokens that would be as hard to guess."""
+    """exp of the mean of all −log p: so many equally likely tokens would be as hard to guess. Notebook: 05."""
     return float(np.exp(np.concatenate(nats).mean()))

@@ -2,26 +2,33 @@
 
 from course_lib.music.encodings.abc_tokens import (
     NotATune,
+    Vocabulary,
     abc_to_tokens,
+    check_tokens,
+    is_note,
     metre_in,
-    pitches,
     tokens_to_abc,
     tokens_to_piece,
+    tune_bars,
+    tune_pitches,
 )
 from course_lib.music.encodings.chords import (
     CHORDS,
     INPUTS,
+    NO_CHORD,
+    chord_coverage,
     chord_piece,
-    explained,
     half_bars,
     segments,
     transposed_chords,
     triads,
 )
 from course_lib.music.encodings.frames import (
+    ALL_SETS,
     KEYS,
     LOWEST,
     frames_piece,
+    piano_frames,
     pitch_sets,
     set_kinds,
     set_name,
@@ -32,20 +39,15 @@ from course_lib.music.encodings.frames import (
 from course_lib.music.encodings.phrases import (
     BASS,
     FIRST,
+    GRID,
     HOLD,
     LONGEST_PHRASE,
     SOPRANO,
     Pairs,
+    PhraseTokens,
     chord_pairs,
     on_beats,
     voice_pairs,
 )
-from course_lib.music.encodings.voices import (
-    MINIBACH_RANGES,
-    OneHot,
-    PianoRoll,
-    Tokens,
-    VoiceRoll,
-    transposed,
-)
+from course_lib.music.encodings.voices import MINIBACH_RANGES, OneHot, PianoRoll, Tokens, VoiceRoll, transposed
 from course_lib.music.encodings.windows import SlidingWindow

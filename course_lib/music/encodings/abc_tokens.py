@@ -1,8 +1,8 @@
 """Folk tunes as tokens: ABC ⇄ tokens ⇄ numbers, and tokens → Piece.
 
 A token is a metre, a mode, a pitch, a length, a bar line, or a sign of the ABC notation that stands between notes:
-``M:6/8 K:Cmaj |: G c 2 e | ...``. Every tune stands on the root C with its own mode, as in folk-rnn, and a pitch
-token says by itself what sounds: each note outside the key carries its accidental. Joined, tokens are ABC again.
+``M:6/8 K:Cmaj |: G c 2 e | ...``. Every tune stands on the root C with its own mode, as in folk-rnn, and each note
+outside the key carries its accidental: a pitch token alone gives the pitch. Joined, tokens are ABC again.
 
 Source: Sturm, Santos, Ben-Tal & Korshunova (2016), arXiv:1604.08723. Notebook: 05.
 """
@@ -17,56 +17,43 @@ from typing import NamedTuple
 
 import numpy as np
 
+from course_lib.music.errors import MusicError, UnreadableFile
 from course_lib.music.files import read_bytes
-from course_lib.music.formats.abc import TOKEN, key_and_signature, metre_of
-from course_lib.music.piece import MODES, MusicError, Piece
+from course_lib.music.formats.abc import (
+    SIGNS,
+    TOKEN,
+    Accidentals,
+    broken_rhythm,
+    default_unit,
+    key_and_signature,
+    metre_of,
+    midi_pitch,
+    note_length,
+    tuplet_normal,
+    unit_length,
+)
+from course_lib.music.keys import LETTERS, MODES
+from course_lib.music.piece import Piece
+from course_lib.symbols import END, PAD, START
 
 STEPS_PER_QUARTER = 24
 """Time steps in a quarter note of ``tokens_to_piece``: enough for triplets of sixteenths and for dotted ones."""
 
-
 TEMPI = {(2, 4): 80, (2, 2): 160, (4, 4): 140, (6, 8): 150, (9, 8): 150, (12, 8): 150, (3, 8): 90}
 """Quarters per minute at which tunes in these metres are played here, as for dancing; others at 120."""
 
-
 MODE_TOKENS = {f"K:C{mode[:3]}": mode for mode in MODES}
-
-
-PITCH = re.compile(r"(\^\^|\^|=|__|_|)([A-Ga-g])(,*|'*)")
-
-
+_PITCH = re.compile(r"(\^\^|\^|=|__|_|)([A-Ga-g])(,*|'*)")
 _METRE = re.compile(r"M:(\d+)/(\d+)")
-
-
 _LENGTH = re.compile(r"(\d*)(/?)(\d*)")
-
-
 _TUPLET = re.compile(r"\((\d)")
-
-
-_LETTERS = "CDEFGAB"
-
-
-_SEMITONES = (0, 2, 4, 5, 7, 9, 11)
-
-
-_ACCIDENTALS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
-
-
-_SIGNS = {sign: alter for alter, sign in _ACCIDENTALS.items()}
-
-
-_NORMAL = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # notes in whose time a tuplet of 2, 3, … stands
-
-
+_LETTERS = "".join(LETTERS)
+_ACCIDENTALS = {alteration: sign for sign, alteration in SIGNS.items()}
 _MIDDLE = 72
 
 
-_OCTAVE = 12
-
-
 class NotATune(MusicError):
-    """An ABC tune that these tokens cannot say, or tokens that are no tune."""
+    """An ABC tune that these tokens cannot hold, or tokens that are no tune."""
 
 
 class _Note(NamedTuple):
@@ -85,20 +72,15 @@ def is_bar_line(token: str) -> bool:
 
 def is_note(token: str) -> bool:
     """Whether a token is a pitch or the rest ``z``; its length follows if it is not 1."""
-    return token == "z" or PITCH.fullmatch(token) is not None
-
-
-def default_unit(metre: tuple[int, int]) -> Fraction:
-    """The ABC standard's length of a letter without a number, in whole notes: 1/16 below a metre of 3/4, else 1/8."""
-    return Fraction(1, 16) if Fraction(*metre) < Fraction(3, 4) else Fraction(1, 8)
+    return token == "z" or _PITCH.fullmatch(token) is not None
 
 
 def abc_to_tokens(tune: str) -> list[str]:
     """The tokens of one ABC tune, transposed to the root C in the octave whose mean pitch is nearest to c (MIDI 72).
 
     Grace notes, chord names, slurs, ornaments and words are left out; of a chord the highest note stays, of ties those
-    between equal pitches. Raises NotATune, with the reason, for what cannot be said: no metre or key, a metre
-    that changes, several voices, unusual tuplets.
+    between equal pitches. Raises NotATune, with the reason, for what has no tokens: no metre or key, a metre that
+    changes, several voices, unusual tuplets.
     """
     metre, mode, tonic, items = _read(tune)
     notes = [item for item in items if isinstance(item, _Note)]
@@ -107,12 +89,11 @@ def abc_to_tokens(tune: str) -> list[str]:
     signature = key_and_signature(f"C{mode}")[1]
 
     def midi(note: _Note, shift: int) -> int:
-        octave, letter = divmod(note.place + shift, 7)
-        return 60 + _OCTAVE * octave + _SEMITONES[letter] + signature[_LETTERS[letter]] + note.alter
+        return midi_pitch(note.place + shift, signature[_LETTERS[(note.place + shift) % 7]] + note.alter)
 
     shift = -tonic
     mean = sum(midi(note, shift) for note in notes) / len(notes)
-    shift += 7 * round((_MIDDLE - mean) / _OCTAVE)
+    shift += 7 * round((_MIDDLE - mean) / 12)
     tokens = ["M:{}/{}".format(*metre), f"K:C{mode[:3]}"]
     altered: dict[str, int] = {}
     for i, item in enumerate(items):
@@ -148,24 +129,13 @@ def _read(tune: str) -> tuple[tuple[int, int], str, int, list[_Note | Fraction |
     metre = metre_of(fields.get("M", "none"))
     key, signature = key_and_signature(fields["K"])
     if metre is None or key is None:
-        raise NotATune(f"metre '{fields.get('M')}', key '{fields['K']}'; both must be said, as in 'M:6/8' and 'K:Em'.")
+        raise NotATune(f"metre '{fields.get('M')}', key '{fields['K']}'; both are needed, as in 'M:6/8' and 'K:Em'.")
     mode = key.split(" ")[1]
     home = key_and_signature(key)[1]
     target = default_unit(metre)
     unit = _unit(fields["L"]) if "L" in fields else target
     items: list[_Note | Fraction | str] = []
-    altered: dict[str, int] = {}
-    tied: dict[int, int] = {}
-
-    def place_of(text: str) -> tuple[int, int]:
-        sign, letter, octave = PITCH.fullmatch(text).groups()  # type: ignore[union-attr]
-        name = letter.upper()
-        place = 7 * (letter.islower() + octave.count("'") - octave.count(",")) + _LETTERS.index(name)
-        if sign:
-            altered[name] = _SIGNS[sign]
-        sounding = tied[place] if place in tied and not sign else altered.get(name, signature[name])
-        return place, sounding - home[name]
-
+    accidentals = Accidentals(signature)
     for token in TOKEN.finditer(tune, head.end()):
         kind, part = token.lastgroup, token.groupdict()
         if part["inline"] or part["field"]:
@@ -177,25 +147,25 @@ def _read(tune: str) -> tuple[tuple[int, int], str, int, list[_Note | Fraction |
             if name == "L":
                 unit = _unit(value)
             elif name == "K":
-                signature, altered = key_and_signature(value)[1], {}
+                accidentals.signature, accidentals.in_bar = key_and_signature(value)[1], {}
         elif part["chord"] or part["note"]:
             if part["note"]:
-                sung, length = [part["note"]], _fraction(part["length"])
+                chord, length = [part["note"]], _fraction(part["length"])
             else:
                 found = re.findall(r"((?:\^\^|\^|=|__|_)?[A-Ga-g][,']*)(\d*/*\d*)", part["chord"])
                 if not found:
                     continue
-                sung, length = [text for text, _ in found], _fraction(found[0][1]) * _fraction(part["chord_length"])
-            place, alter = max(place_of(text) for text in sung)
-            tied = {}
-            items.append(_Note(place, alter, length * unit / target, False))
+                chord, length = [text for text, _ in found], _fraction(found[0][1]) * _fraction(part["chord_length"])
+            place, alteration = max(accidentals.read(text) for text in chord)
+            accidentals.tied = {}
+            items.append(_Note(place, alteration - home[_LETTERS[place % 7]], length * unit / target, False))
         elif part["rest"]:
             items.append(_fraction(part["rest_length"]) * unit / target)
-            tied = {}
+            accidentals.tied = {}
         elif kind == "bars":
             raise NotATune("it rests for whole bars.")
         elif kind == "bar":
-            altered = {}
+            accidentals.in_bar = {}
             items.append(token[0])
         elif part["actual"]:
             items.append(_tuplet(part, metre))
@@ -203,8 +173,8 @@ def _read(tune: str) -> tuple[tuple[int, int], str, int, list[_Note | Fraction |
             items.append(part["broken"])
         elif kind == "tie" and items and isinstance(items[-1], _Note):
             items[-1] = items[-1]._replace(tied=True)
-            name = _LETTERS[items[-1].place % 7]
-            tied = {items[-1].place: items[-1].alter + home[name]}
+            place, alteration = items[-1][:2]
+            accidentals.tied = {place: alteration + home[_LETTERS[place % 7]]}
     return metre, mode, _LETTERS.index(key[0]), _with_bar_lines(items)
 
 
@@ -239,26 +209,28 @@ def _with_bar_lines(items: list[_Note | Fraction | str]) -> list[_Note | Fractio
 
 def _tuplet(part: dict[str, str | None], metre: tuple[int, int]) -> str:
     actual = int(part["actual"] or 0)
-    compound = metre[0] in (6, 9, 12) and metre[1] >= 8
-    normal = _NORMAL.get(actual, 3 if compound else 2)
+    normal = tuplet_normal(actual, metre)
     if int(part["normal"] or normal) != normal or int(part["count"] or actual) != actual:
         raise NotATune(f"a tuplet ({actual}:{part['normal']}:{part['count']}.")
     return f"({actual}"
 
 
 def _unit(value: str) -> Fraction:
-    match = re.match(r"\s*(\d+)\s*/\s*(\d+)", value)
-    if not match:
+    unit = unit_length(value)
+    if unit is None:
         raise NotATune(f"the unit length 'L:{value}'; write it as in 'L:1/8'.")
-    return Fraction(int(match[1]), int(match[2]))
+    return unit
 
 
 def _fraction(text: str | None) -> Fraction:
     """A length such as ``3/2``, ``//`` or none, in units."""
-    over, slashes, under = re.fullmatch(r"(\d*)(/*)(\d*)", text or "").groups()  # type: ignore[union-attr]
-    if (under and not int(under)) or over == "0":
+    try:
+        length = note_length(text or "")
+    except UnreadableFile as error:
+        raise NotATune(str(error)) from error
+    if not length:
         raise NotATune(f"a note has the length '{text}'.")
-    return Fraction(int(over or 1), int(under) if under else 2 ** len(slashes))
+    return length
 
 
 def _length(length: Fraction) -> list[str]:
@@ -288,7 +260,7 @@ def tokens_to_piece(tokens: Sequence[str], title: str = "") -> Piece:
 
 
 def metre_in(tokens: Sequence[str]) -> tuple[int, int]:
-    """The metre that the first token says. Raises NotATune."""
+    """The metre, from the first token. Raises NotATune."""
     match = _METRE.fullmatch(tokens[0]) if tokens else None
     if not match:
         raise NotATune(f"the first token is {tokens[:1]}; it must be a metre such as 'M:6/8'.")
@@ -341,67 +313,64 @@ def _kind(token: str) -> str | None:
     return "length" if token and token != "/" and _LENGTH.fullmatch(token) else None
 
 
-def bars(tokens: Sequence[str]) -> list[tuple[Fraction, str]]:
-    """(length, bar line that ends it) of every bar, in whole notes; an empty bar counts too. Raises NotATune."""
+class Bar(NamedTuple):
+    """A bar of a tune: its length in whole notes, the bar line that ends it, and the tokens between the lines."""
+
+    length: Fraction
+    line: str
+    tokens: tuple[str, ...]
+
+
+def tune_bars(tokens: Sequence[str]) -> list[Bar]:
+    """Every bar of a tune; an empty bar counts, too. Raises NotATune. Notebook: 05."""
     check_tokens(tokens)
     metre = metre_in(tokens)
-    compound = metre[0] in (6, 9, 12) and metre[1] >= 8
-    found: list[tuple[Fraction, str]] = []
+    found: list[Bar] = []
     notes: list[Fraction] = []
+    first = 2
     factor, left, broken = Fraction(1), 0, Fraction(1)
-    for token in tokens[2:]:
+    for place, token in enumerate(tokens[2:], 2):
         kind = _kind(token)
         if kind == "bar":
             if notes or found:
-                found.append((sum(notes, Fraction(0)) * default_unit(metre), token))
-            notes = []
+                found.append(Bar(sum(notes, Fraction(0)) * default_unit(metre), token, tuple(tokens[first:place])))
+            notes, first = [], place + 1
         elif kind == "tuplet":
             left = int(token[1])
-            factor = Fraction(_NORMAL.get(left, 3 if compound else 2), left)
+            factor = Fraction(tuplet_normal(left, metre), left)
         elif kind == "note":
             notes.append(broken * (factor if left else 1))
             left, broken = max(left - 1, 0), Fraction(1)
         elif kind == "length":
             notes[-1] *= _fraction(token)
         elif kind == "between":
-            short = Fraction(1, 2 ** len(token))
-            before, broken = (2 - short, short) if token[0] == ">" else (short, 2 - short)
+            before, broken = broken_rhythm(token)
             if notes:
                 notes[-1] *= before
     return found
 
 
-def pitches(tokens: Sequence[str]) -> np.ndarray:
+def tune_pitches(tokens: Sequence[str]) -> np.ndarray:
     """int (notes,): the MIDI pitch of every note, as ABC reads it; a note and what is tied to it are one.
 
-    Raises NotATune.
+    Raises NotATune. Notebook: 05.
     """
     check_tokens(tokens)
-    signature = key_and_signature(f"C{MODE_TOKENS[tokens[1]]}")[1]
-    altered: dict[str, int] = {}
+    accidentals = Accidentals(key_and_signature(f"C{MODE_TOKENS[tokens[1]]}")[1])
     found: list[int] = []
-    tied: dict[str, int] = {}  # the place to which the last note is tied, and its pitch
+    tied = None  # what the last note is tied to: staff place and alteration
+    last = None
     for token, after in zip(tokens[2:], [*tokens[3:], ""], strict=True):
         if is_bar_line(token):
-            altered = {}
-        elif token == "z":
-            tied = {}
-        elif match := PITCH.fullmatch(token):
-            sign, letter, octave = match.groups()
-            name, place = letter.upper(), letter + octave
-            if sign:
-                altered[name] = _SIGNS[sign]
-            height = 60 + _OCTAVE * (letter.islower() + octave.count("'") - octave.count(","))
-            pitch = height + _SEMITONES[_LETTERS.index(name)] + altered.get(name, signature[name])
-            if not sign and place in tied:
-                pitch = tied[place]
-            if tied.get(place) != pitch:
-                found.append(pitch)
-            last, tied = (place, pitch), {}
-            if after == "-":
-                tied = dict([last])
-        elif _kind(token) == "length" and after == "-":
-            tied = dict([last])
+            accidentals.in_bar = {}
+        elif is_note(token):
+            last = None if token == "z" else accidentals.read(token)
+            if last and last != tied:
+                found.append(midi_pitch(*last))
+            tied = None
+        if after == "-":
+            tied = last
+        accidentals.tied = dict([tied]) if tied else {}
     return np.array(found, int)
 
 
@@ -410,10 +379,6 @@ class Vocabulary:
     """Tokens ⇄ numbers. 0 is padding, 1 the start and 2 the end of a tune; then ``tokens`` in their order."""
 
     tokens: tuple[str, ...]
-
-    PAD = 0
-    START = 1
-    END = 2
 
     def __len__(self) -> int:
         """Number of different numbers, the three signs included."""
@@ -428,7 +393,7 @@ class Vocabulary:
         """int32 (tokens + 2,): start, the tune, end. Raises NotATune for a token that is not in the vocabulary."""
         number = {token: i for i, token in enumerate(self.tokens, 3)}
         try:
-            return np.array([self.START, *(number[token] for token in tokens), self.END], np.int32)
+            return np.array([START, *(number[token] for token in tokens), END], np.int32)
         except KeyError as error:
             raise NotATune(f"token {error} is not among the {len(self.tokens)} of this vocabulary.") from None
 
@@ -436,9 +401,9 @@ class Vocabulary:
         """The tokens from after the start to before the end or the first padding. Raises NotATune."""
         tokens = []
         for i, number in enumerate(np.asarray(numbers).tolist()):
-            if number == self.START and i == 0:
+            if number == START and i == 0:
                 continue
-            if number in (self.PAD, self.END):
+            if number in (PAD, END):
                 break
             if not 3 <= number < len(self):
                 raise NotATune(f"number {number} at place {i}; tokens are 3..{len(self) - 1}.")

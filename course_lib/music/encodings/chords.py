@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from course_lib.music.keys import shift_to_c
-from course_lib.music.piece import REST, MusicError, Piece, WrongVoices
+from course_lib.music.encodings.frames import TRIADS
+from course_lib.music.errors import MusicError, WrongVoices
+from course_lib.music.keys import PITCH_CLASSES, shift_to_c
+from course_lib.music.piece import REST, Piece
 
 NO_CHORD = -1
-
-
-TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
-
-
-CHORDS = (*TONICS, *(f"{name}m" for name in TONICS))
+CHORDS = (*PITCH_CLASSES, *(f"{name}m" for name in PITCH_CLASSES))
 """The 24 triads: twelve major, then twelve minor, by root from C upwards."""
 
-
-_MAJOR, _MINOR = (0, 4, 7), (0, 3, 7)
-
-
-_TRIADS = np.array([[(root + step) % 12 for step in shape] for shape in (_MAJOR, _MINOR) for root in range(12)])
-
-
+_TRIADS = np.array([[(root + step) % 12 for step in TRIADS[kind]] for kind in ("", "m") for root in range(12)])
 _MEMBERS = np.zeros((24, 12))
 np.put_along_axis(_MEMBERS, _TRIADS, 1, axis=1)
-
-
 _ROOT = np.eye(12)[_TRIADS[:, 0]]
 
 
@@ -44,16 +34,12 @@ def segments(piece: Piece, length: int) -> list[slice]:
     return [slice(start, end) for start, end in zip(cuts, cuts[1:], strict=False)]
 
 
-def pitch_classes(pitch: np.ndarray, parts: list[slice]) -> np.ndarray:
+def pitch_classes(piece: Piece, parts: list[slice]) -> np.ndarray:
     """float (parts, 12): in how many time steps each pitch class sounds in each part, summed over the voices.
 
-    pitch: int (time_steps, voices), sounding MIDI pitch or REST. Notebook: 09.
+    parts: as of ``segments``. Notebook: 09.
     """
-    found = np.zeros((len(parts), 12))
-    for row, part in zip(found, parts, strict=True):
-        sounding = pitch[part][pitch[part] != REST]
-        row += np.bincount(sounding % 12, minlength=12)
-    return found
+    return np.add.reduceat(piece.pitch_counts(), [part.start for part in parts]).astype(float)
 
 
 def triads(piece: Piece, length: int) -> np.ndarray:
@@ -66,11 +52,10 @@ def triads(piece: Piece, length: int) -> np.ndarray:
     Raises WrongVoices for a single voice, MusicError as ``segments``. Notebook: 09.
     """
     if len(piece.voices) < 2:
-        raise WrongVoices(
-            f"{len(piece.voices)} voice; chords are read from the voices below the first. Give two or more."
-        )
+        raise WrongVoices(f"{len(piece.voices)} voice; chords are read below the first. Give two or more.")
     parts = segments(piece, length)
-    lower, bass = pitch_classes(piece.pitch[:, 1:], parts), pitch_classes(piece.pitch[:, -1:], parts)
+    last = len(piece.voices) - 1
+    lower, bass = (pitch_classes(piece.select(*voices), parts) for voices in (range(1, last + 1), [last]))
     score = lower @ (_MEMBERS + 0.5 * _ROOT).T + bass @ _ROOT.T
     return np.where(lower.any(axis=1), score.argmax(axis=1), NO_CHORD)
 
@@ -78,13 +63,13 @@ def triads(piece: Piece, length: int) -> np.ndarray:
 class HalfBars(NamedTuple):
     """A melody and its chords, half bar by half bar, moved to C major or A minor by the key of the *melody*.
 
-    heard: float (segments, 12), time steps in which each pitch class sounds in the melody. seen: float32 (segments,
-    INPUTS), what a network is told. chord: int (segments,), as ``triads``, in the common key. shift: semitones that
-    the piece was moved by.
+    counts: float (segments, 12), time steps in which each pitch class sounds in the melody. inputs: float32 (segments,
+    INPUTS), what a network conditions on. chord: int (segments,), as ``triads``, in the common key. shift: semitones
+    that the piece was moved by. Notebook: 09.
     """
 
-    heard: np.ndarray
-    seen: np.ndarray
+    counts: np.ndarray
+    inputs: np.ndarray
     chord: np.ndarray
     shift: int
 
@@ -94,26 +79,25 @@ INPUTS = 12 + 12 + 12 + 3
 
 
 def half_bars(piece: Piece) -> HalfBars:
-    """The melody of ``piece``, its first voice, told to a network; and the chords below it. Raises as ``triads``.
+    """The melody of ``piece``, its first voice, as inputs; and the chords below it. Raises as ``triads``.
 
     Notebook: 09.
     """
     length = piece.bar_steps // 2
     parts = segments(piece, length)
-    shift, minor = shift_to_c(piece.select(0))
-    melody = piece.pitch[:, :1].astype(int)
-    melody = np.where(melody == REST, REST, melody + shift)
-    heard = pitch_classes(melody, parts)
-    seen = np.zeros((len(parts), INPUTS), np.float32)
-    seen[:, :12] = heard / length
-    for row, part in zip(seen, parts, strict=True):
-        notes = melody[part, 0][melody[part, 0] != REST] % 12
+    melody = piece.select(0)
+    shift, minor = shift_to_c(melody)
+    counts = np.roll(pitch_classes(melody, parts), shift, axis=1)
+    inputs = np.zeros((len(parts), INPUTS), np.float32)
+    inputs[:, :12] = counts / length
+    for row, part in zip(inputs, parts, strict=True):
+        notes = melody.pitch[part][melody.pitch[part] != REST].astype(int) + shift
         if len(notes):
-            row[12 + notes[0]] = row[24 + notes[-1]] = 1
+            row[12 + notes[0] % 12] = row[24 + notes[-1] % 12] = 1
         row[36] = (part.start - piece.pickup) % piece.bar_steps >= length
         row[37] = part.stop - part.start < length
-    seen[:, 38] = minor
-    return HalfBars(heard, seen, transposed_chords(triads(piece, length), shift), shift)
+    inputs[:, 38] = minor
+    return HalfBars(counts, inputs, transposed_chords(triads(piece, length), shift), shift)
 
 
 def transposed_chords(chord: np.ndarray, semitones: int) -> np.ndarray:
@@ -122,15 +106,15 @@ def transposed_chords(chord: np.ndarray, semitones: int) -> np.ndarray:
     return np.where(chord == NO_CHORD, NO_CHORD, chord // 12 * 12 + (chord + semitones) % 12)
 
 
-def explained(piece: Piece, length: int) -> float:
+def chord_coverage(piece: Piece, length: int) -> float:
     """Share of what sounds below the melody that belongs to the chord of its segment, 0..1. Notebook: 09."""
-    parts, chord = segments(piece, length), triads(piece, length)
-    lower = pitch_classes(piece.pitch[:, 1:], parts)
+    chord = triads(piece, length)
+    lower = pitch_classes(piece.select(*range(1, len(piece.voices))), segments(piece, length))
     return float((lower * _MEMBERS[chord])[chord != NO_CHORD].sum() / lower.sum())
 
 
 def chord_piece(melody: Piece, chord: np.ndarray, length: int) -> Piece:
-    """The melody over its chords, to be heard: three voices in close position below middle C's octave, and the root.
+    """The melody over its chords, to be played: three voices in close position below middle C's octave, and the root.
 
     melody: of one voice; chord: int (segments,), as ``triads`` gives them. Notebook: 09.
     """
@@ -145,14 +129,5 @@ def chord_piece(melody: Piece, chord: np.ndarray, length: int) -> Piece:
             notes = sorted((53 + (tone - 53) % 12 for tone in _TRIADS[number]), reverse=True)
             pitch[part, 1:] = [*notes, 36 + _TRIADS[number, 0]]
             onset[part.start, 1:] = True
-    return Piece(
-        pitch,
-        onset,
-        voices=("Melody", "Chord, high", "Chord, middle", "Chord, low", "Root"),
-        title=melody.title,
-        key=melody.key,
-        time_signature=melody.time_signature,
-        pickup=melody.pickup,
-        tempo=melody.tempo,
-        steps_per_quarter=melody.steps_per_quarter,
-    )
+    names = ("Melody", "Chord, high", "Chord, middle", "Chord, low", "Root")
+    return replace(melody, pitch=pitch, onset=onset, voices=names, fermata=None)

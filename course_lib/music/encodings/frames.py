@@ -1,9 +1,4 @@
-"""Polyphonic frames: which of the piano's 88 keys sound in each time step, and what a table knows about them.
-
-The convention of Boulanger-Lewandowski, Bengio & Vincent, arXiv:1206.6392 (ICML 2012): log-likelihood in nats a frame,
-the mean over all frames of all sequences pooled, the first frame of each sequence included, and nothing that only
-fills a batch up.
-"""
+"""Polyphonic frames: which of the piano's 88 keys sound in each time step; and the sets of their pitch classes."""
 
 from __future__ import annotations
 
@@ -11,17 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from course_lib.music.piece import PITCH_CLASSES, REST, MusicError, Piece
+from course_lib.music.errors import MusicError
+from course_lib.music.keys import PITCH_CLASSES
+from course_lib.music.piece import REST, Piece
 
 KEYS, LOWEST = 88, 21
 """Keys of a piano, and the MIDI number of the lowest: column 0 of a frame."""
 
 
-def frames(piece: Piece, steps: int | None = None, start: int | None = None, transpose: int = 0) -> np.ndarray:
+def piano_frames(piece: Piece, steps: int | None = None, start: int | None = None, transpose: int = 0) -> np.ndarray:
     """bool (frames, 88): what sounds at every ``steps``-th time step of a piece, from ``start`` on.
 
     steps: default, a quarter note. start: default, where the first quarter after a shorter pickup begins.
-    transpose: semitones. Raises MusicError when a note is not on the piano.
+    transpose: semitones. Raises MusicError when a note is not on the piano. Notebook: 12.
     """
     steps = steps or piece.steps_per_quarter
     pitch = piece.pitch[piece.pickup % steps if start is None else start :: steps].astype(int)
@@ -35,18 +32,16 @@ def frames(piece: Piece, steps: int | None = None, start: int | None = None, tra
 
 
 def frames_piece(roll: np.ndarray, title: str = "", tempo: float = 80.0, tied: bool = False) -> Piece:
-    """Frames (n, 88) as four voices, to be heard: a quarter note each, one step a frame.
+    """Frames (n, 88) as four voices, to be played: a quarter note each, one step a frame.
 
-    A frame does not say who sings. The highest notes go to the first voices, the lowest one to the last: a frame of
-    three has no tenor, one of two sounds in soprano and bass, a single note in the soprano. Of more than four, the
-    three highest and the lowest stay. tied: a voice that keeps its pitch goes on; otherwise each note is struck, for a
-    frame does not say that either. Raises MusicError where the shape is another, or nothing sounds. Notebook: 12.
+    A frame has no voices. The highest notes go to the first voices, the lowest one to the last: a frame of three has
+    no tenor, one of two sounds in soprano and bass, a single note in the soprano. Of more than four, the three highest
+    and the lowest stay. tied: a voice that keeps its pitch goes on; otherwise each frame's notes start anew, for a
+    frame has no onsets either. Raises MusicError where the shape is another, or nothing sounds. Notebook: 12.
     """
     roll = np.asarray(roll)
     if roll.ndim != 2 or roll.shape[1] != KEYS or not roll.any():
-        raise MusicError(
-            f"frames are {roll.shape} with {int(roll.sum())} notes; give (n, {KEYS}) and one note at least."
-        )
+        raise MusicError(f"frames are {roll.shape} with {int(roll.sum())} notes; give (n, {KEYS}), one note at least.")
     pitch = np.full((len(roll), 4), REST, np.int16)
     for voices, frame in zip(pitch, roll, strict=True):
         notes = np.flatnonzero(frame)[::-1] + LOWEST
@@ -78,25 +73,23 @@ def with_transposition(roll: np.ndarray, semitones: int | np.random.Generator = 
 
 
 TRIADS = {"": (0, 4, 7), "m": (0, 3, 7), "dim": (0, 3, 6), "aug": (0, 4, 8)}
-
-
 SEVENTHS = {"7": (0, 4, 7, 10), "maj7": (0, 4, 7, 11), "m7": (0, 3, 7, 10), "m7b5": (0, 3, 6, 10), "dim7": (0, 3, 6, 9)}
 """Semitones above the root, by what is written after the root's name."""
 
-
 _BITS = 1 << np.arange(12)
-
+ALL_SETS = (np.arange(1 << 12)[:, None] & _BITS).astype(bool)
+"""bool (4096, 12): every set of pitch classes, by its number."""
 
 _BASS, _LOWEST_UPPER = 36, 55  # MIDI: the bass stands in the octave from C2, what is above it from G3
 
 
 def pitch_sets(frames: np.ndarray) -> np.ndarray:
-    """bool (n, 12): the pitch classes that sound in piano frames, bool (n, 88), as of ``polyphony.frames``.
+    """bool (n, 12): the pitch classes that sound in piano frames, bool (n, 88), as of ``piano_frames``.
 
     Notebook: 06.
     """
     if frames.ndim != 2 or frames.shape[1] != KEYS:
-        raise MusicError(f"frames are {frames.shape}; they must be (n, {KEYS}), as polyphony.frames gives them.")
+        raise MusicError(f"frames are {frames.shape}; they must be (n, {KEYS}), as piano_frames gives them.")
     found = np.zeros((len(frames), 12), bool)
     for key in range(KEYS):
         found[:, (key + LOWEST) % 12] |= frames[:, key].astype(bool)
@@ -120,8 +113,6 @@ _NAMED: dict[int, tuple[str, int]] = {}
 for _suffix, _shape in (TRIADS | SEVENTHS).items():
     for _root in range(12):
         _NAMED.setdefault(_number(_root, _shape), (PITCH_CLASSES[_root] + _suffix, _root))
-
-
 _OF_TRIADS = {_number(root, shape) for shape in TRIADS.values() for root in range(12)}
 
 
@@ -167,7 +158,7 @@ def set_pitches(chord: np.ndarray) -> list[int]:
 
 
 def sets_piece(sets: np.ndarray, title: str = "", steps: int = 4, tempo: float = 80.0, spread: bool = False) -> Piece:
-    """Sets (n, 12) one after the other, to be heard: each lasts ``steps`` sixteenths, voiced as ``set_pitches``.
+    """Sets (n, 12) one after the other, to be played: each lasts ``steps`` sixteenths, voiced as ``set_pitches``.
 
     spread: the notes of a set enter one after the other, a sixteenth apart, from the bass upwards, and stay.
     Raises MusicError when no note sounds or ``steps`` is below 1. Notebook: 06.
@@ -175,9 +166,7 @@ def sets_piece(sets: np.ndarray, title: str = "", steps: int = 4, tempo: float =
     chords = [set_pitches(chord) for chord in sets]
     width = max(map(len, chords), default=0)
     if not width or steps < 1:
-        raise MusicError(
-            f"{len(chords)} sets of at most {width} notes, {steps} steps each: nothing sounds. Give notes."
-        )
+        raise MusicError(f"{len(chords)} sets of up to {width} notes, {steps} steps each: nothing sounds. Give notes.")
     pitch = np.full((len(chords) * steps, width), REST, np.int16)
     onset = np.zeros(pitch.shape, bool)
     for i, notes in enumerate(chords):

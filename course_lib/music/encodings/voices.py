@@ -1,8 +1,8 @@
-"""Music as tensors: each encoding with its exact inverse.
+"""Voices as tensors: each encoding with its exact inverse.
 
 Every encoding has ``encode(piece) -> array`` and ``decode(array, like=None) -> Piece``; ``like`` is a piece whose
-title, key, metre and tempo the result takes. No encoding here can say that a voice starts with a hold, so what
-comes back is ``piece.struck()``, and equal to ``piece`` where no voice starts with one.
+title, key, metre and tempo the result takes. None of them can represent a voice that starts with a hold, so what
+comes back is ``piece.with_onsets_at_start()``, and equal to ``piece`` where no voice starts with one.
 """
 
 from __future__ import annotations
@@ -12,10 +12,50 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from course_lib.music.piece import REST, MusicError, Piece, PitchOutOfRange, WrongVoices, note_name
+from course_lib.music.errors import MusicError, PitchOutOfRange, WrongVoices
+from course_lib.music.keys import note_name
+from course_lib.music.piece import REST, Piece
 
 MINIBACH_RANGES = ((60, 79), (55, 74), (50, 69), (36, 62))
 """Lowest and highest MIDI pitch of soprano, alto, tenor and bass in MiniBach: 20, 20, 20 and 27 notes."""
+
+
+def check_ranges(piece: Piece, ranges: Sequence[tuple[int, int]], rests: bool = True) -> None:
+    """Raises WrongVoices, PitchOutOfRange, or MusicError for a rest, where a piece does not fit an encoding.
+
+    ranges: lowest and highest MIDI pitch that it holds, of each voice. rests: whether it holds rests.
+    """
+    if len(piece.voices) != len(ranges):
+        raise WrongVoices(
+            f"{len(piece.voices)} voices {piece.voices}; this encoding holds {len(ranges)}. "
+            "Choose voices with piece.select(...), or give one range a voice."
+        )
+    low, high = np.array(ranges).T
+    silent = piece.pitch == REST
+    wrong = ~silent & ((piece.pitch < low) | (piece.pitch > high))
+    if wrong.any():
+        step, voice = np.argwhere(wrong)[0]
+        pitch, low, high = piece.pitch[step, voice], low[voice], high[voice]
+        raise PitchOutOfRange(
+            f"pitch {pitch} ({note_name(pitch)}) in voice {voice} at step {step}; this encoding holds {low}..{high} "
+            f"({note_name(low)}..{note_name(high)}). Transpose, or widen its range."
+        )
+    if silent.any() and not rests:
+        step, voice = np.argwhere(silent)[0]
+        raise MusicError(f"voice {voice} rests at step {step}; no symbol here. Use rest=True, or leave it out.")
+
+
+def held_symbols(symbols: np.ndarray, hold: np.ndarray | int, axis: int = -2) -> np.ndarray:
+    """The symbols with each hold replaced by the last symbol before it that is none, along the axis of time steps."""
+    symbols = np.moveaxis(np.asarray(symbols), axis, -1)
+    hold = np.asarray(hold)[..., None]
+    last = np.maximum.accumulate(np.where(symbols != hold, np.arange(symbols.shape[-1]), 0), axis=-1)
+    return np.moveaxis(np.take_along_axis(symbols, last, axis=-1), -1, axis)
+
+
+def likeliest_by_note(scores: np.ndarray, begins: np.ndarray) -> np.ndarray:
+    """int (time_steps,): the column of scores (time_steps, n) with the greatest sum over each note; bool begins."""
+    return np.add.reduceat(scores, np.flatnonzero(begins)).argmax(1)[np.cumsum(begins) - 1]
 
 
 def _like(pitch: np.ndarray, onset: np.ndarray, like: Piece | None) -> Piece:
@@ -49,46 +89,31 @@ class OneHot:
         """Length of one time step: the sum of ``sizes``."""
         return sum(self.sizes)
 
+    @property
+    def holds(self) -> np.ndarray:
+        """int (voices,): the symbol *hold* of each voice."""
+        return np.array([high - low + 1 for low, high in self.ranges])
+
     def symbols(self, piece: Piece) -> np.ndarray:
         """int (time_steps, voices): the index of each voice's symbol.
 
         Raises WrongVoices, PitchOutOfRange, or MusicError for a rest that has no symbol.
         """
-        if len(piece.voices) != len(self.ranges):
-            raise WrongVoices(
-                f"{len(piece.voices)} voices {piece.voices}; this encoding holds {len(self.ranges)}. "
-                "Choose voices with piece.select(...), or give one range a voice."
-            )
-        low, high = np.array(self.ranges).T
-        hold = high - low + 1
+        check_ranges(piece, self.ranges, self.rest)
         silent = piece.pitch == REST
-        wrong = ~silent & ((piece.pitch < low) | (piece.pitch > high))
-        if wrong.any():
-            step, voice = np.argwhere(wrong)[0]
-            raise PitchOutOfRange(
-                f"pitch {piece.pitch[step, voice]} in voice {voice} at step {step}; this encoding holds "
-                f"{low[voice]}..{high[voice]} ({note_name(low[voice])}..{note_name(high[voice])}). "
-                "Transpose, or widen ranges=."
-            )
-        if silent.any() and not self.rest:
-            step, voice = np.argwhere(silent)[0]
-            raise MusicError(f"voice {voice} rests at step {step}; this encoding has no symbol for it. Use rest=True.")
-        struck = piece.onset.copy()
-        struck[0] = ~silent[0]
-        return np.where(silent, hold + 1, np.where(struck, piece.pitch - low, hold))
+        low = np.array(self.ranges)[:, 0]
+        played = np.where(piece.with_onsets_at_start().onset, piece.pitch - low, self.holds)
+        return np.where(silent, self.holds + 1, played)
 
     def sounding(self, symbols: np.ndarray) -> np.ndarray:
         """int (..., time_steps, voices): the MIDI pitch that each of the symbols lets sound, or REST."""
-        symbols = np.asarray(symbols)
-        low, high = np.array(self.ranges).T
-        symbols = np.take_along_axis(symbols, self._begun(symbols), axis=-2)
-        return np.where(symbols < high - low + 1, low + symbols, REST)  # what is held before any note is silent
+        symbols = held_symbols(symbols, self.holds)
+        low = np.array(self.ranges)[:, 0]
+        return np.where(symbols < self.holds, low + symbols, REST)  # what is held before any note is silent
 
-    def _begun(self, symbols: np.ndarray, known: np.ndarray | bool = True) -> np.ndarray:
-        """int, shaped like symbols: the step of the last symbol, up to each step, that is no hold, or is not known."""
-        low, high = np.array(self.ranges).T
-        begins = (symbols != high - low + 1) | ~np.asarray(known)
-        return np.maximum.accumulate(np.where(begins, np.arange(symbols.shape[-2])[:, None], 0), axis=-2)
+    def piece(self, symbols: np.ndarray, like: Piece | None = None) -> Piece:
+        """The piece of symbols (time_steps, voices). A hold with nothing to hold is a rest."""
+        return _like(self.sounding(symbols), np.asarray(symbols) < self.holds, like)
 
     def masked_features(self, symbols: np.ndarray, known: np.ndarray, metadata: np.ndarray) -> np.ndarray:
         """The input of a network that fills in masked cells: float32 (batch, steps, 2 · width + voices + numbers).
@@ -96,13 +121,14 @@ class OneHot:
         symbols: int (batch, steps, voices). known: bool, shaped alike, False where a cell is masked. metadata: float
         (batch, steps, numbers), always known, such as the place in the bar.
 
-        For each voice its symbol, one-hot, or zeros; the note that sounds, so far as known cells tell; then which cells
-        are known; then ``metadata``. What stands in a masked cell changes nothing. Notebook: 09.
+        For each voice its symbol, one-hot, and the symbol that it goes on with, zeros where that cell is masked; then
+        which cells are known; then ``metadata``. What stands in a masked cell changes nothing. Notebook: 09.
         """
-        begun, parts = self._begun(symbols, known), []
+        symbols, parts = np.where(known, symbols, self.sizes), []  # a masked cell: one symbol more
+        held = held_symbols(symbols, self.holds)
         for voice, size in enumerate(self.sizes):
-            one_hot = np.eye(size, dtype=np.float32)[symbols[..., voice]] * known[..., voice, None]
-            parts += [one_hot, np.take_along_axis(one_hot, begun[..., voice, None], axis=1)]
+            one_hot = np.eye(size + 1, size, dtype=np.float32)
+            parts += [one_hot[symbols[..., voice]], one_hot[held[..., voice]]]
         return np.concatenate([*parts, known, metadata], axis=-1, dtype=np.float32)
 
     def encode(self, piece: Piece) -> np.ndarray:
@@ -127,20 +153,16 @@ class OneHot:
         if tensor.size == 0 or tensor.size % self.width:
             raise MusicError(f"tensor of shape {tensor.shape}; it must hold time steps of width {self.width}.")
         parts = self.split(tensor.reshape(-1, self.width))
-        pitch = np.full((len(parts[0]), len(parts)), REST, np.int16)
-        onset = np.zeros(pitch.shape, bool)
-        for voice, ((low, high), likely) in enumerate(zip(self.ranges, parts, strict=True)):
-            hold = high - low + 1
-            best = likely.argmax(1)
-            second = np.where(np.arange(likely.shape[1]) == hold, -np.inf, likely).argmax(1)
-            sounding = REST
-            for step in range(len(pitch)):
-                symbol = second[step] if best[step] == hold and sounding == REST else best[step]
-                onset[step, voice] = symbol < hold
+        symbols = np.stack([part.argmax(1) for part in parts], axis=1)
+        for column, hold, part in zip(symbols.T, self.holds, parts, strict=True):
+            likeliest_other = np.where(np.arange(part.shape[1]) == hold, -np.inf, part).argmax(1)
+            silent = True
+            for step, symbol in enumerate(column):
+                if symbol == hold and silent:
+                    symbol = column[step] = likeliest_other[step]
                 if symbol != hold:
-                    sounding = low + symbol if symbol < hold else REST
-                pitch[step, voice] = sounding
-        return _like(pitch, onset, like)
+                    silent = symbol > hold
+        return self.piece(symbols, like)
 
 
 def transposed(
@@ -148,7 +170,7 @@ def transposed(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Windows of one length in several keys, one-hot: those that have no rest and stay within the ranges.
 
-    Notes that were held from before a window are struck at its first step. Returns bool (windows, time_steps, width)
+    Notes that were held from before a window start at its first step. Returns bool (windows, time_steps, width)
     and int32 (windows, time_steps, voices): the same as symbols. In the order of ``semitones``, then of ``pieces``.
     Raises MusicError when no window is left. Notebook: 03.
     """
@@ -158,9 +180,9 @@ def transposed(
     onset[:, 0] = True
     kept = []
     for shift in semitones:
-        moved = pitch.astype(int) + shift
-        fits = ((moved >= low) & (moved <= high) & (pitch != REST)).all(axis=(1, 2))
-        kept.append(np.where(onset, moved - low, high - low + 1)[fits])
+        there = pitch.astype(int) + shift
+        fits = ((there >= low) & (there <= high) & (pitch != REST)).all(axis=(1, 2))
+        kept.append(np.where(onset, there - low, encoding.holds)[fits])
     symbols = np.concatenate(kept).astype(np.int32)
     if not len(symbols):
         raise MusicError(f"none of {len(pieces)} windows is without rests and within {encoding.ranges}. Widen ranges=.")
@@ -173,7 +195,7 @@ class PianoRoll:
 
     low, high: lowest and highest MIDI pitch.
 
-    Merging the voices forgets who sings what: decoding gives the notes to voices from high to low, so
+    Merging the voices loses which voice has which note: decoding gives the notes to voices from high to low, so
     ``encode(decode(roll)) == roll`` always, while the piece itself comes back only if its voices never
     cross, meet or rest. Notebook: 01.
     """
@@ -183,14 +205,8 @@ class PianoRoll:
 
     def encode(self, piece: Piece) -> np.ndarray:
         """bool (time_steps, pitches, 2): [..., 0] the pitch sounds, [..., 1] it starts. Raises PitchOutOfRange."""
-        sounding = piece.pitch[piece.pitch != REST]
-        wrong = sounding[(sounding < self.low) | (sounding > self.high)]
-        if len(wrong):
-            raise PitchOutOfRange(
-                f"pitch {wrong[0]} ({note_name(wrong[0])}); this encoding holds {self.low}..{self.high} "
-                f"({note_name(self.low)}..{note_name(self.high)}). Transpose, or widen low=/high=."
-            )
-        piece = piece.struck()
+        check_ranges(piece, ((self.low, self.high),) * len(piece.voices))
+        piece = piece.with_onsets_at_start()
         roll = np.zeros((len(piece), self.high - self.low + 1, 2), bool)
         step, voice = np.nonzero(piece.pitch != REST)
         roll[step, piece.pitch[step, voice] - self.low, 0] = True
@@ -246,26 +262,19 @@ class Tokens:
 
     def encode(self, piece: Piece) -> np.ndarray:
         """int (time_steps, voices). Raises PitchOutOfRange."""
-        symbols = self._one_hot(piece.pitch.shape[1]).symbols(piece)
-        pitches = self.high - self.low + 1
-        return np.where(symbols < pitches, symbols + 2, symbols - pitches)
+        one_hot = self._one_hot(len(piece.voices))
+        return (one_hot.symbols(piece) + 2) % (one_hot.holds + 2)
 
     def decode(self, tokens: np.ndarray, like: Piece | None = None) -> Piece:
         """The piece of ``tokens`` (time_steps, voices). A hold with nothing to hold is a rest. Raises MusicError."""
         tokens = np.asarray(tokens)
         if tokens.ndim != 2 or tokens.dtype.kind not in "iu":
-            raise MusicError(
-                f"tokens are {tokens.dtype} {tokens.shape}; they must be whole numbers (time_steps, voices)."
-            )
+            raise MusicError(f"tokens are {tokens.dtype} {tokens.shape}; give whole numbers (time_steps, voices).")
         if tokens.size and not 0 <= tokens.min() <= tokens.max() < self.vocabulary:
             wrong = tokens.min() if tokens.min() < 0 else tokens.max()
-            raise MusicError(f"token {wrong}; this encoding knows 0..{self.vocabulary - 1}. Widen low=/high=.")
-        pitch = np.full(tokens.shape, REST, np.int16)
-        sounding = np.full(tokens.shape[1], REST)
-        for step, row in enumerate(tokens):
-            sounding = np.where(row == self.HOLD, sounding, np.where(row == self.SILENCE, REST, row - 2 + self.low))
-            pitch[step] = sounding
-        return _like(pitch, tokens >= 2, like)
+            raise MusicError(f"token {wrong}; this encoding has 0..{self.vocabulary - 1}. Widen low=/high=.")
+        one_hot = self._one_hot(tokens.shape[1])
+        return one_hot.piece((tokens - 2) % (one_hot.holds + 2), like)
 
     def _one_hot(self, voices: int) -> OneHot:
         return OneHot(((self.low, self.high),) * voices, rest=True)
@@ -277,9 +286,9 @@ CHORALE_RANGES = ((57, 81), (52, 76), (45, 72), (33, 64))
 
 @dataclass(frozen=True)
 class VoiceRoll:
-    """A time step as zeros and ones: one pitch for each voice, one-hot, then one unit a voice: struck here.
+    """A time step as zeros and ones: one pitch for each voice, one-hot, then one unit a voice: a note starts here.
 
-    ranges: (lowest, highest) MIDI pitch of each voice. There is no rest. Pieces lie on a grid of eighths (``eighths``).
+    ranges: (lowest, highest) MIDI pitch of each voice. There is no rest. Pieces lie on a grid of eighths.
     sizes: the one-hot parts; width: sizes and voices together, the length of a step. Notebook: 13.
     """
 
@@ -297,7 +306,7 @@ class VoiceRoll:
 
     @property
     def pitches(self) -> np.ndarray:
-        """int (width,): the MIDI pitch that each unit stands for; REST for those of the strokes."""
+        """int (width,): the MIDI pitch that each unit stands for; REST for those of the onsets."""
         runs = [np.arange(low, high + 1) for low, high in self.ranges]
         return np.concatenate([*runs, np.full(len(self.ranges), REST)])
 
@@ -312,35 +321,24 @@ class VoiceRoll:
         return ((self.pitches[:, None] % 12 == np.arange(12)) & (self.pitches[:, None] != REST)).astype(np.float32)
 
     @property
-    def strokes(self) -> np.ndarray:
-        """float32 (width, 1): 1 for the units that say that a voice is struck."""
+    def onsets(self) -> np.ndarray:
+        """float32 (width, 1): 1 for the units of the voices' onsets."""
         return (self.pitches[:, None] == REST).astype(np.float32)
 
     def encode(self, piece: Piece) -> np.ndarray:
         """bool (time_steps, width). Raises WrongVoices, PitchOutOfRange, or MusicError for a rest."""
-        if len(piece.voices) != len(self.ranges):
-            raise WrongVoices(f"{len(piece.voices)} voices; this encoding holds {len(self.ranges)}. Use Piece.select.")
-        low, high = np.array(self.ranges).T
-        wrong = (piece.pitch < low) | (piece.pitch > high)
-        if wrong.any():
-            step, voice = np.argwhere(wrong)[0]
-            pitch = piece.pitch[step, voice]
-            if pitch == REST:
-                raise MusicError(f"voice {voice} rests at step {step}; this encoding has no rest. Leave the piece out.")
-            raise PitchOutOfRange(
-                f"pitch {pitch} in voice {voice} at step {step}; this encoding holds {low[voice]}..{high[voice]}. "
-                "Transpose, or widen ranges=."
-            )
+        check_ranges(piece, self.ranges, rests=False)
+        low = np.array(self.ranges)[:, 0]
         firsts = np.cumsum((0, *self.sizes[:-1]))
         notes = np.eye(sum(self.sizes), dtype=bool)[piece.pitch - low + firsts].any(axis=1)
         return np.concatenate([notes, piece.onset], axis=1)
 
     def decode(self, v: np.ndarray, like: Piece | None = None, **facts: object) -> Piece:
-        """The piece in v (time_steps, width), zeros and ones or chances.
+        """The piece in v (time_steps, width), zeros and ones or probabilities.
 
-        A voice may have a new note where it is struck and on each beat, two steps; until the next such place it sings
-        the pitch that most steps vote for, and a new pitch is struck. like: takes its key, metre and tempo from there.
-        facts: other fields of Piece.
+        A voice may have a new note at its onsets and on each beat, two steps; until the next such place it keeps the
+        pitch with the greatest sum over the steps, and a new pitch has an onset. like: takes its key, metre and tempo
+        from there. facts: other fields of Piece.
         """
         v = np.asarray(v, np.float32)
         onset = v[:, sum(self.sizes) :] > 0.5
@@ -349,8 +347,7 @@ class VoiceRoll:
         pitch = np.empty(onset.shape, int)
         for voice, ((low, _), part) in enumerate(zip(self.ranges, parts, strict=True)):
             begins = onset[:, voice] | (np.arange(len(v)) % 2 == 0)
-            votes = np.add.reduceat(part, np.flatnonzero(begins), axis=0)
-            pitch[:, voice] = low + votes.argmax(1)[np.cumsum(begins) - 1]
+            pitch[:, voice] = low + likeliest_by_note(part, begins)
         onset[1:] |= pitch[1:] != pitch[:-1]
         given = {} if like is None else {n: getattr(like, n) for n in ("key", "time_signature", "tempo")}
         return Piece(pitch, onset, steps_per_quarter=2, **{**given, **facts})

@@ -6,17 +6,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from course_lib.music.encodings.voices import MINIBACH_RANGES
+from course_lib.music.encodings.voices import MINIBACH_RANGES, likeliest_by_note
+from course_lib.music.errors import WrongVoices
 from course_lib.music.keys import shift_to_c
-from course_lib.music.piece import REST, SATB, Piece, WrongVoices
+from course_lib.music.piece import REST, SATB, Piece
 
 UNKNOWN = -1
 """The target where nothing is to be learnt: the voice rests or leaves the range."""
 
-
 _MARGIN = 7
-
-
 _BAR_POSITIONS = 48
 
 
@@ -26,7 +24,7 @@ class SlidingWindow:
 
     reach: how many time steps the window sees before and after; stride: every how many.
     common_key: whether every piece is moved to C major or A minor first, by the key of its *soprano* alone.
-    metre: whether the network is told the position in the bar.
+    metre: whether the inputs hold the position in the bar.
 
     Notebook: 02.
     """
@@ -43,7 +41,7 @@ class SlidingWindow:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Sizes of the six answers: pitch of alto, tenor, bass; then held or struck for each."""
+        """Sizes of the six outputs: pitch of alto, tenor, bass; then whether each is held or starts."""
         return (*(int(high - low) + 1 for low, high in self.ranges[1:]), 2, 2, 2)
 
     def key_shift(self, piece: Piece) -> tuple[int, bool]:
@@ -53,7 +51,7 @@ class SlidingWindow:
         return shift_to_c(piece.select(0))
 
     def inputs(self, piece: Piece) -> np.ndarray:
-        """float32 (time_steps, width): what the network sees of the first voice of ``piece`` at each step.
+        """float32 (time_steps, width): the first voice of ``piece`` around each step.
 
         One-hot pitch (or rest, or outside the piece) at each place of the window; onsets one beat around;
         one-hot position in the bar; 1 for minor.
@@ -61,24 +59,24 @@ class SlidingWindow:
         low, high = self.ranges[0]
         shift, minor = self.key_shift(piece)
         melody = piece.pitch[:, 0].astype(int)
-        moved = melody + shift
-        # A soprano beyond the range is heard an octave nearer.
-        moved = np.where(moved > high, moved - 12, np.where(moved < low, moved + 12, moved)).clip(low, high)
+        pitch = melody + shift
+        # A soprano beyond the range is moved by an octave towards it.
+        pitch = np.where(pitch > high, pitch - 12, np.where(pitch < low, pitch + 12, pitch)).clip(low, high)
         outside, silent = high - low + 1, high - low + 2
-        symbol = np.where(melody == REST, silent, moved - low)
+        symbol = np.where(melody == REST, silent, pitch - low)
         places = np.arange(-self.reach, self.reach + 1, self.stride)
         seen = np.pad(symbol, self.reach, constant_values=outside)
         seen = seen[np.arange(len(piece))[:, None] + self.reach + places]
         beat = np.arange(-piece.steps_per_quarter, piece.steps_per_quarter + 1)
-        struck = np.pad(piece.onset[:, 0], piece.steps_per_quarter)
-        struck = struck[np.arange(len(piece))[:, None] + piece.steps_per_quarter + beat]
+        onset = np.pad(piece.onset[:, 0], piece.steps_per_quarter)
+        onset = onset[np.arange(len(piece))[:, None] + piece.steps_per_quarter + beat]
         position = np.zeros((len(piece), _BAR_POSITIONS), np.float32)
         if self.metre:
             position[np.arange(len(piece)), self._bar_position(piece)] = 1
         return np.concatenate(
             [
                 np.eye(silent + 1, dtype=np.float32)[seen].reshape(len(piece), -1),
-                struck.astype(np.float32),
+                onset.astype(np.float32),
                 position,
                 np.full((len(piece), 1), minor, np.float32),
             ],
@@ -93,7 +91,7 @@ class SlidingWindow:
         return position if quarters == 4 else 16 + position if quarters == 3 else 28 + position % 20
 
     def targets(self, piece: Piece) -> np.ndarray:
-        """int (time_steps, 6): pitch index of alto, tenor, bass, then 1 where each is struck; ``UNKNOWN`` for rests."""
+        """int (time_steps, 6): pitch index of alto, tenor, bass, then 1 where each starts; ``UNKNOWN`` for rests."""
         if len(piece.voices) != 4:
             raise WrongVoices(f"{len(piece.voices)} voices {piece.voices}; harmony has four: {', '.join(SATB)}.")
         shift, _ = self.key_shift(piece)
@@ -101,13 +99,13 @@ class SlidingWindow:
         lower = piece.pitch[:, 1:].astype(int)
         index = lower + shift - low
         known = (lower != REST) & (index >= 0) & (index <= high - low)
-        struck = piece.onset[:, 1:].astype(int)
-        return np.concatenate([np.where(known, index, UNKNOWN), np.where(known, struck, UNKNOWN)], axis=1)
+        starts = piece.onset[:, 1:].astype(int)
+        return np.concatenate([np.where(known, index, UNKNOWN), np.where(known, starts, UNKNOWN)], axis=1)
 
     def decode(self, logits: np.ndarray, melody: Piece) -> Piece:
         """The four voices: ``melody`` and the likeliest lower voices of ``logits`` (time_steps, sum(sizes)).
 
-        A note is one decision: where a voice is struck a note begins, and its pitch is the one with the
+        A note is one decision: it begins where its onset is likelier than a hold, and its pitch is the one with the
         greatest summed log-probability over the note's length.
         """
         shift, _ = self.key_shift(melody)
@@ -116,12 +114,10 @@ class SlidingWindow:
         onset = np.empty((len(melody), 4), bool)
         pitch[:, 0], onset[:, 0] = melody.pitch[:, 0], melody.onset[:, 0]
         for voice in (1, 2, 3):
-            likely, struck = parts[voice - 1], parts[voice + 2]
+            likely, onsets = parts[voice - 1], parts[voice + 2]
             log_p = likely - np.logaddexp.reduce(likely, axis=1, keepdims=True)
-            starts = struck[:, 1] > struck[:, 0]
+            starts = onsets[:, 1] > onsets[:, 0]
             starts[0] = True
-            note = np.cumsum(starts) - 1
-            summed = np.add.reduceat(log_p, np.flatnonzero(starts), axis=0)
-            pitch[:, voice] = summed.argmax(1)[note] + self.ranges[voice, 0] - shift
+            pitch[:, voice] = likeliest_by_note(log_p, starts) + self.ranges[voice, 0] - shift
             onset[:, voice] = starts
         return replace(melody, pitch=pitch, onset=onset, voices=SATB)

@@ -1,1 +1,1 @@
-"""How each file format says music, and what they all become first. The door to them is ``course_lib.music.files``."""
+"""How each file format holds music, and what they all become first; ``course_lib.music.files`` reads and writes."""

@@ -8,25 +8,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
 
-from course_lib.music.formats.quantise import (
-    MAX_VOICES,
-    Part,
-    Raw,
-    RawNote,
-    TooLarge,
-    UnreadableFile,
-    key_fifths,
-    key_of_signature,
-)
-from course_lib.music.piece import MODES
+from course_lib.music.errors import TooLarge, UnreadableFile
+from course_lib.music.formats.quantise import MAX_VOICES, Part, Raw, RawNote
+from course_lib.music.keys import LETTERS, MODES, key_fifths, key_of_signature, signature
 
 MAX_TUNES = 10_000
-
-
 MAX_LETTERS = 200_000  # of one tune
-
-
 # Every repetition is bounded or cannot overlap with what follows it, so that no text takes more than linear time.
 TOKEN = re.compile(
     r"""
@@ -46,27 +36,82 @@ TOKEN = re.compile(
     """,
     re.VERBOSE | re.MULTILINE,
 )
-
-
 _CHORD_NOTE = re.compile(r"([\^_=]{0,2}[A-Ga-g][,']{0,9})(\d*/*\d*)(-?)")
-
-
 _NOTE = re.compile(r"([\^_=]*)([A-Ga-g])([,']*)")
-
-
 _LENGTH = re.compile(r"(\d*)(/*)(\d*)")
-
-
 _KEY = re.compile(r"\s*([A-G])([#b]?)\s*([A-Za-z]*)")
-
-
-_PLACES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-
-
-_ALTERS = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
-
+_NAMES, _SCALE = tuple(LETTERS), tuple(LETTERS.values())
+SIGNS = {"__": -2, "_": -1, "=": 0, "^": 1, "^^": 2}
+"""Semitones by which each accidental alters a letter."""
 
 _NORMAL = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # notes in whose time a tuplet of 2, 3, … stands; others by the metre
+
+
+@lru_cache(4096)
+def staff_place(note: str) -> tuple[str, str, int]:
+    """Accidental, letter and staff place of a note such as ``^f'``; places count letters up from middle C, ``C``."""
+    accidental, letter, octave = _NOTE.match(note).groups()  # type: ignore[union-attr]
+    octaves = letter.islower() + octave.count("'") - octave.count(",")
+    return accidental, letter.upper(), 7 * octaves + _NAMES.index(letter.upper())
+
+
+def midi_pitch(place: int, alteration: int) -> int:
+    """The MIDI pitch of a staff place, altered by so many semitones."""
+    return 60 + 12 * (place // 7) + _SCALE[place % 7] + alteration
+
+
+@dataclass
+class Accidentals:
+    """What alters the notes of a tune where it is being read: its key, the signs since the bar line, a tie.
+
+    signature, in_bar: the alteration of each letter, in every octave. tied: that of each staff place which the last
+    note is tied to. Whoever reads the tune empties ``in_bar`` at a bar line, and sets ``tied`` after each note.
+    """
+
+    signature: dict[str, int] = field(default_factory=dict)
+    in_bar: dict[str, int] = field(default_factory=dict)
+    tied: dict[int, int] = field(default_factory=dict)
+
+    def read(self, note: str) -> tuple[int, int]:
+        """Staff place and alteration, in semitones, of a note."""
+        accidental, letter, place = staff_place(note)
+        if accidental in SIGNS:
+            self.in_bar[letter] = SIGNS[accidental]
+        elif place in self.tied:
+            return place, self.tied[place]
+        return place, self.in_bar.get(letter, self.signature.get(letter, 0))
+
+
+@lru_cache(4096)
+def note_length(text: str) -> Fraction:
+    """A length such as ``3/2``, ``//`` or none, in unit lengths. Raises UnreadableFile."""
+    count, slashes, divisor = _LENGTH.match(text).groups()  # type: ignore[union-attr]
+    if len(count) > 4 or len(divisor) > 4 or len(slashes) > 8 or (divisor and int(divisor) == 0):
+        raise UnreadableFile(f"a note has the length '{text[:40]}'; write 1..9999, or a fraction of such numbers.")
+    return Fraction(int(count or 1), int(divisor) if divisor else 2 ** len(slashes))
+
+
+def unit_length(value: str) -> Fraction | None:
+    """The unit of an L: field, ``1/8``, in whole notes; None where it is none."""
+    match = re.fullmatch(r"([1-9]\d{0,2})\s*(?:/\s*([1-9]\d{0,3}))?", value.split("%")[0].strip())
+    return Fraction(int(match[1]), int(match[2] or 1)) if match else None
+
+
+def default_unit(metre: tuple[int, int] | None) -> Fraction:
+    """The ABC standard's length of a letter without a number, in whole notes: 1/16 below a metre of 3/4, else 1/8."""
+    return Fraction(1, 16) if metre and Fraction(*metre) < Fraction(3, 4) else Fraction(1, 8)
+
+
+def tuplet_normal(actual: int, metre: tuple[int, int] | None) -> int:
+    """In the time of how many notes a tuplet of ``actual`` notes stands, where it does not give their number."""
+    compound = metre is not None and metre[0] in (6, 9, 12) and metre[1] >= 8
+    return _NORMAL.get(actual, 3 if compound else 2)
+
+
+def broken_rhythm(sign: str) -> tuple[Fraction, Fraction]:
+    """By how much ``>``, ``<``, ``>>`` … lengthen or shorten the note before and the note after."""
+    short = Fraction(1, 2 ** len(sign))
+    return (2 - short, short) if sign[0] == ">" else (short, 2 - short)
 
 
 @dataclass
@@ -87,39 +132,18 @@ class _Voice:
     shift: int = 0
     sounds: list[_Sound] = field(default_factory=list)
     before_bar: int = 0  # sounds before the first bar line
-    unit: float | None = None
+    unit: Fraction | None = None  # in whole notes; None: by the metre
     metre: tuple[int, int] | None = (4, 4)
     key: str | None = None
-    signature: dict[str, int] = field(default_factory=dict)
-    altered: dict[str, int] = field(default_factory=dict)
-    tied: dict[tuple[str, str], int] = field(default_factory=dict)
+    accidentals: Accidentals = field(default_factory=Accidentals)
     tuplet: tuple[float, int] = (1.0, 0)  # factor, notes to come
     broken: float = 1.0
+    places: list[tuple[int, int]] = field(default_factory=list)  # of the last sound: staff place, alteration
     fermata: bool = False
 
     def quarters(self, text: str) -> float:
         """A length such as ``3/2`` or ``//`` in quarters."""
-        count, slashes, divisor = _LENGTH.match(text).groups()  # type: ignore[union-attr]
-        if len(count) > 4 or len(divisor) > 4 or len(slashes) > 8 or (divisor and int(divisor) == 0):
-            raise UnreadableFile(f"a note has the length '{text[:40]}'; write 1..9999, or a fraction of such numbers.")
-        parts = int(divisor) if divisor else 2 ** len(slashes)
-        unit = self.unit
-        if unit is None:
-            unit = 0.25 if self.metre and self.metre[0] / self.metre[1] < 0.75 else 0.5
-        return unit * int(count or 1) / parts
-
-    def pitch(self, text: str) -> tuple[tuple[str, str], int]:
-        """Letter and octave of a note, and its MIDI pitch under key, bar and tie."""
-        accidental, letter, octave = _NOTE.match(text).groups()  # type: ignore[union-attr]
-        step = letter.upper()
-        place = (letter, octave)
-        if accidental in _ALTERS:
-            self.altered[step] = _ALTERS[accidental]
-        elif place in self.tied:
-            return place, self.tied[place]
-        alter = self.altered.get(step, self.signature.get(step, 0))
-        octaves = octave.count("'") - octave.count(",") + letter.islower()
-        return place, 60 + _PLACES[step] + alter + 12 * octaves + self.shift
+        return float(4 * (self.unit or default_unit(self.metre)) * note_length(text))
 
     def sound(self, notes: list[tuple[str, bool]], length: float) -> None:
         """Adds a chord, note or rest. notes: text and whether a tie follows within the chord."""
@@ -127,35 +151,33 @@ class _Voice:
         if left:
             length, self.tuplet = length * factor, (factor, left - 1)
         length, self.broken = length * self.broken, 1.0
-        places = [self.pitch(text) for text, _ in notes]
-        sound = _Sound([pitch for _, pitch in places], length, fermata=self.fermata)
-        self.tied = {place: pitch for (place, pitch), (_, tie) in zip(places, notes, strict=True) if tie}
-        sound.tied = set(self.tied.values())
-        self.places = places
-        self.sounds.append(sound)
+        self.places = [self.accidentals.read(text) for text, _ in notes]
+        pitches = [midi_pitch(*place) + self.shift for place in self.places]
+        ties = [tie for _, tie in notes]
+        self.accidentals.tied = dict(place for place, tie in zip(self.places, ties, strict=True) if tie)
+        tied = {pitch for pitch, tie in zip(pitches, ties, strict=True) if tie}
+        self.sounds.append(_Sound(pitches, length, tied, self.fermata))
         self.fermata = False
 
     def tie(self) -> None:
         """Ties the last sound to the next."""
         if self.sounds and self.sounds[-1].pitches:
             self.sounds[-1].tied = set(self.sounds[-1].pitches)
-            self.tied = dict(self.places)
+            self.accidentals.tied = dict(self.places)
 
     def bar(self) -> None:
         """A bar line: accidentals end."""
-        self.altered = {}
+        self.accidentals.in_bar = {}
         if not self.before_bar:
             self.before_bar = len(self.sounds)
 
     def start_tuplet(self, actual: int, normal: int, count: int) -> None:
-        compound = self.metre is not None and self.metre[0] in (6, 9, 12) and self.metre[1] >= 8
-        normal = normal or _NORMAL.get(actual, 3 if compound else 2)
-        self.tuplet = (normal / actual, count or actual)
+        """The next ``count`` notes, or ``actual``, share the time of ``normal``."""
+        self.tuplet = ((normal or tuplet_normal(actual, self.metre)) / actual, count or actual)
 
     def break_rhythm(self, sign: str) -> None:
         """``>`` and ``<``: the last sound takes from the next, or gives to it."""
-        short = 0.5 ** len(sign)
-        before, self.broken = (2 - short, short) if sign[0] == ">" else (short, 2 - short)
+        before, self.broken = map(float, broken_rhythm(sign))
         if self.sounds:
             self.sounds[-1].length *= before
 
@@ -165,12 +187,10 @@ class _Voice:
         if kind == "M":
             self.metre = metre_of(value)
         elif kind == "L":
-            over, _, under = value.partition("/")
-            if re.fullmatch(r"[1-9]\d{0,2}", over.strip()) and re.fullmatch(r"[1-9]\d{0,3}", under.strip() or "1"):
-                self.unit = 4 * int(over) / int(under or 1)
+            self.unit = unit_length(value) or self.unit
         elif kind == "K":
-            self.key, self.signature = key_and_signature(value)
-            self.altered = {}
+            self.key, self.accidentals.signature = key_and_signature(value)
+            self.accidentals.in_bar = {}
         if kind in "KV":
             for octaves in re.findall(r"octave=(-?\d)\b", value):
                 self.shift = 12 * int(octaves)
@@ -221,12 +241,11 @@ def abc_raw(tune: str) -> Raw:
             common.field(kind, value)
 
     def voice(value: str) -> _Voice:
-        """The voice that a V: field names; a new one begins as the header says."""
+        """The voice that a V: field names; a new one begins with the key, metre and unit of the header."""
         name = value.split()[0] if value.split() else "1"
         if name not in voices:
-            state = _Voice(shift=common.shift, unit=common.unit, metre=common.metre)
-            state.key, state.signature = common.key, common.signature
-            voices[name] = state
+            accidentals = Accidentals(common.accidentals.signature)
+            voices[name] = _Voice("", common.shift, unit=common.unit, metre=common.metre, accidentals=accidentals)
             if len(voices) > MAX_VOICES:
                 raise TooLarge(f"it has more than {MAX_VOICES} voices; up to {MAX_VOICES} are read. Leave voices out.")
         voices[name].field("V", value)
@@ -329,10 +348,10 @@ def key_and_signature(value: str) -> tuple[str | None, dict[str, int]]:
         key = key if key_of_signature(fifths, mode) == key else key_of_signature(fifths, mode)
     else:
         fifths = 0
-    signature = {letter: (fifths + 6 - n) // 7 for n, letter in enumerate("FCGDAEB")}
+    altered = signature(fifths)
     for accidental, letter in re.findall(r"(\^\^|\^|=|__|_)([A-Ga-g])", value):
-        signature[letter.upper()] = _ALTERS[accidental]
-    return key, signature
+        altered[letter.upper()] = SIGNS[accidental]
+    return key, altered
 
 
 def _tempo(value: str) -> float | None:

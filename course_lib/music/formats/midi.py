@@ -7,30 +7,15 @@ import re
 from collections import defaultdict, deque
 from collections.abc import Sequence
 
-from course_lib.music.formats.quantise import (
-    MARK,
-    Part,
-    Raw,
-    RawNote,
-    UnreadableFile,
-    facts_text,
-    key_fifths,
-    key_of_signature,
-)
+from course_lib.music.errors import UnreadableFile
+from course_lib.music.formats.quantise import MARK, Part, Raw, RawNote, facts_text
+from course_lib.music.keys import key_fifths, key_of_signature
 from course_lib.music.piece import Piece
 
 _DRUMS = 9
-
-
 _VELOCITY = 80
-
-
 _SLOWEST = 0xFFFFFF  # microseconds a quarter: MIDI has three bytes for it
-
-
 _LATEST = 1 << 40  # ticks: beyond any piece, and still exact as a float
-
-
 _CHANNELS = [c for c in range(16) if c != _DRUMS]
 
 
@@ -39,28 +24,28 @@ def midi_bytes(piece: Piece, programs: Sequence[int] | None = None, tail: float 
 
     programs: a General MIDI instrument 0..127 for each voice. tail: seconds of silence at the end.
     Tempo, time signatures, key, title and voice names are native. Grid, held starts, fermatas and what else
-    MIDI cannot say stand in one text event at time 0, which only this library reads.
+    MIDI cannot hold stand in one text event at time 0, which only this library reads.
     """
     import mido
 
     ticks = max(1, 480 // piece.steps_per_quarter)  # a step; always a whole number, so that nothing is rounded
     file = mido.MidiFile(type=1, ticks_per_beat=ticks * piece.steps_per_quarter, charset="utf-8")
     first = file.add_track()
-    say = lambda kind, **values: first.append(mido.MetaMessage(kind, **values))  # noqa: E731
+    meta = lambda kind, **values: first.append(mido.MetaMessage(kind, **values))  # noqa: E731
     if piece.title:
-        say("track_name", name=_text(piece.title))
-    say("text", text=f"{MARK} {facts_text(piece)}")
-    say("set_tempo", tempo=_microseconds(piece.tempo))
+        meta("track_name", name=_text(piece.title))
+    meta("text", text=f"{MARK} {facts_text(piece)}")
+    meta("set_tempo", tempo=_microseconds(piece.tempo))
     if piece.key is not None:
-        say("key_signature", key=_mido_key(piece.key))
+        meta("key_signature", key=_mido_key(piece.key))
     beats, unit = piece.time_signature
     partial = _partial_bar(piece)
     if partial:
-        say("time_signature", numerator=partial[0], denominator=partial[1])
-    say("time_signature", numerator=beats, denominator=unit, time=ticks * piece.pickup if partial else 0)
+        meta("time_signature", numerator=partial[0], denominator=partial[1])
+    meta("time_signature", numerator=beats, denominator=unit, time=ticks * piece.pickup if partial else 0)
     begun = piece.pickup if partial else 0
     silence = round(file.ticks_per_beat * tail * piece.tempo / 60)
-    say("end_of_track", time=ticks * max(0, len(piece) - begun) + silence)
+    meta("end_of_track", time=ticks * max(0, len(piece) - begun) + silence)
 
     notes = piece.notes()
     for voice, name in enumerate(piece.voices):
@@ -96,14 +81,12 @@ def midi_raw(data: bytes) -> Raw:
         raise UnreadableFile("it holds numbers that no MIDI file has. Export the file anew.")
     try:
         file = mido.MidiFile(file=io.BytesIO(data[start:]), clip=True)
-    except Exception as error:  # whatever mido says of a damaged file
-        reason = "it ends too early" if isinstance(error, EOFError) else f"mido says: {error}"
+    except Exception as error:  # whatever mido raises for a damaged file
+        reason = "it ends too early" if isinstance(error, EOFError) else f"mido: {error}"
         raise UnreadableFile(f"as MIDI it is damaged ({reason}). Export or download the file anew.") from error
     quarter = file.ticks_per_beat
     if quarter < 1:
-        raise UnreadableFile(
-            f"its division is {quarter}; only ticks per quarter (1..32767) are read. Export it with musical time."
-        )
+        raise UnreadableFile(f"its division is {quarter}; only ticks per quarter (1..32767) are read. Export it anew.")
     raw = Raw([], ordered=False)
     first: dict[str, object] = {}
     metres: list[tuple[int, int, int]] = []
@@ -121,7 +104,7 @@ def midi_raw(data: bytes) -> Raw:
                     open_notes[place].append(now)
                 elif open_notes[place]:
                     begun = open_notes[place].popleft()
-                    streams[message.channel].append(_raw_note(begun, now, message.note, quarter))
+                    streams[message.channel].append(RawNote(begun / quarter, now / quarter, message.note))
             elif kind == "track_name":
                 name = name or _decoded(message.name)
             elif kind == "time_signature":
@@ -131,7 +114,7 @@ def midi_raw(data: bytes) -> Raw:
             elif kind == "text" and message.text.startswith(f"{MARK} {{"):
                 raw.facts = raw.facts or message.text[len(MARK) + 1 :]
         for (channel, pitch), starts in open_notes.items():
-            streams[channel] += [_raw_note(begun, now, pitch, quarter) for begun in starts]
+            streams[channel] += [RawNote(begun / quarter, now / quarter, pitch) for begun in starts]
         drums = streams.pop(_DRUMS, None)
         if number == 0 and (file.type == 0 or not streams):
             raw.title, name = name, ""
@@ -148,13 +131,7 @@ def midi_raw(data: bytes) -> Raw:
             when, full_beats, full_unit = later[0]
             if beats * full_unit < full_beats * unit:
                 raw.pickup, beats, unit = when / quarter, full_beats, full_unit
-        raw.time_signature = (beats, unit)
-        changes = [metre for metre in later if metre[1:] != (beats, unit)]
-        if changes:
-            raw.remarks.append(
-                f"the time signature changes {len(changes)} times (first to {changes[0][1]}/{changes[0][2]}); "
-                f"{beats}/{unit} is kept throughout"
-            )
+        raw.keep_metre((beats, unit), [metre[1:] for metre in later])
     return raw
 
 
@@ -167,10 +144,6 @@ def midi_native(piece: Piece) -> dict[str, object]:
         "time_signature": piece.time_signature,
         "voices": tuple(_text(name) for name in piece.voices),
     }
-
-
-def _raw_note(start: int, end: int, pitch: int, quarter: int) -> RawNote:
-    return RawNote(start / quarter, end / quarter, pitch)
 
 
 def _decoded(text: str) -> str:
@@ -206,7 +179,7 @@ def _mido_key(key: str) -> str:
 
 
 def _partial_bar(piece: Piece) -> tuple[int, int] | None:
-    """The pickup as a time signature of its own, in the metre's unit where it fits; None where it cannot be said."""
+    """The pickup as a time signature of its own, in the metre's unit where it fits; None where there is none."""
     if not 0 < piece.pickup < len(piece):
         return None
     whole = 4 * piece.steps_per_quarter

@@ -18,43 +18,21 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from course_lib.music.formats.quantise import (
-    MARK,
-    MAX_VOICES,
-    NotMusic,
-    Part,
-    Raw,
-    RawNote,
-    TooLarge,
-    UnreadableFile,
-    facts_text,
-    key_fifths,
-    key_of_signature,
-    runs,
-)
-from course_lib.music.piece import REST, Piece, pitch_class
+from course_lib.music.errors import NotMusic, TooLarge, UnreadableFile
+from course_lib.music.formats.quantise import MARK, MAX_VOICES, Part, Raw, RawNote, facts_text, runs
+from course_lib.music.keys import LETTERS, key_fifths, key_of_signature, pitch_class, signature, spelled
+from course_lib.music.piece import REST, Piece
 
 _TYPES = ("breve", "whole", "half", "quarter", "eighth", *(f"{2**n}th" if n != 5 else "32nd" for n in range(4, 11)))
-
-
 _MAX_TAGS = 1_000_000
-
-
 _ROUNDING = 0.125  # quarters by which a measure may miss its length, where divisions are too coarse for tuplets
-
-
 _ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
-
-
-_LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-
-
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass
 class _Sign:
-    """One written note or rest: a part of a note between bar lines that one sign can say."""
+    """One written note or rest: a part of a note between bar lines that one sign can stand for."""
 
     pitch: int
     start: int  # steps from the bar line
@@ -74,7 +52,7 @@ def musicxml(piece: Piece) -> str:
     """The piece as MusicXML 4.0 text: one part a voice, engraved by verovio and read by notation programs.
 
     Notes are tied over bar lines, beamed by the beat and spelt by the key; a held start carries a tie that only
-    ends. What MusicXML cannot say (the grid) stands in a miscellaneous field, which only this library reads.
+    ends. What MusicXML cannot hold (the grid) stands in a miscellaneous field, which only this library reads.
     """
     score = ElementTree.Element("score-partwise", version="4.0")
     if piece.title:
@@ -117,8 +95,8 @@ def _spelling(key: str | None) -> dict[int, tuple[str, int]]:
     lowest = -4 if key is None else fifths - 2 if key.endswith("minor") else fifths - 3
     spelt = {}
     for place in range(lowest, lowest + 12):
-        letter, alter = "FCGDAEB"[(place + 1) % 7], (place + 1) // 7
-        spelt[(_LETTERS[letter] + alter) % 12] = (letter, alter)
+        letter, alter = spelled(place)
+        spelt[(LETTERS[letter] + alter) % 12] = (letter, alter)
     return spelt
 
 
@@ -147,7 +125,7 @@ def _part(
 ) -> None:
     """Writes the measures of one voice."""
     fifths = key_fifths(piece.key)
-    signature = {letter: (fifths + 6 - n) // 7 for n, letter in enumerate("FCGDAEB")}
+    of_key = signature(fifths)
     first = piece.pickup - piece.bar_steps if piece.pickup else 0
     bars = range(first, len(piece), piece.bar_steps)
     part.text = "\n"
@@ -159,7 +137,7 @@ def _part(
                 _tempo(measure, piece.tempo)
         altered: dict[tuple[str, int], int] = {}
         for sign in signs:
-            _note(measure, sign, spelling, signature, altered).tail = "\n"
+            _note(measure, sign, spelling, of_key, altered).tail = "\n"
         if bar == bars[-1]:
             _add(_add(measure, "barline", location="right"), "bar-style", "light-heavy")
         measure.tail = "\n"
@@ -197,7 +175,7 @@ def _note(
     measure: ElementTree.Element,
     sign: _Sign,
     spelling: dict[int, tuple[str, int]],
-    signature: dict[str, int],
+    of_key: dict[str, int],
     altered: dict[tuple[str, int], int],
 ) -> ElementTree.Element:
     """Writes one sign; ``altered`` holds the accidentals already met in this bar and is brought up to date."""
@@ -207,14 +185,14 @@ def _note(
         _add(note, "rest", **({"measure": "yes"} if sign.type is None else {}))
     else:
         letter, alter = spelling[sign.pitch % 12]
-        octave = (sign.pitch - alter - _LETTERS[letter]) // 12 - 1
+        octave = (sign.pitch - alter - LETTERS[letter]) // 12 - 1
         place = _add(note, "pitch")
         _add(place, "step", letter)
         if alter:
             _add(place, "alter", alter)
         _add(place, "octave", octave)
         over_bar_line = sign.carried and sign.start == 0
-        if alter != altered.get((letter, octave), signature[letter]) and not over_bar_line:
+        if alter != altered.get((letter, octave), of_key[letter]) and not over_bar_line:
             accidental = _ACCIDENTALS[alter]
             altered[letter, octave] = alter
     _add(note, "duration", sign.steps)
@@ -490,11 +468,11 @@ class _Reader:
 
     def _event(self, number: int, note: ElementTree.Element, start: float, end: float) -> _Event:
         step = note.findtext("pitch/step", "").strip()
-        if step not in _LETTERS:
+        if step not in LETTERS:
             raise UnreadableFile(f"a note has the step '{step[:20]}'; it must be a letter A..G. Export it anew.")
         octave = _number(note.findtext("pitch/octave"), "an octave", -9, 19)
         alter = _number(note.findtext("pitch/alter", "0"), "alter", -12, 12)
-        pitch = math.floor(12 * (octave + 1) + _LETTERS[step] + alter + 0.5) + self.transposition
+        pitch = math.floor(12 * (octave + 1) + LETTERS[step] + alter + 0.5) + self.transposition
         staff = int(_number(note.findtext("staff", "1"), "staff", 0, 999))
         ties = {tie.get("type", "") for path in ("tie", "notations/tied") for tie in note.iterfind(path)}
         fermata = note.find("notations/fermata") is not None
@@ -562,13 +540,6 @@ def _facts_of_measures(raw: Raw, scores: list[_Reader], spans: list[float]) -> N
         raw.key = key_of_signature(fifths, (mode or "").strip().lower())
     metres = next((score.metres for score in scores if score.metres), [])
     if metres:
-        raw.time_signature = metres[0]
-        changes = [metre for metre in metres if metre != metres[0]]
-        if changes:
-            beats, unit = metres[0]
-            raw.remarks.append(
-                f"the time signature changes {len(changes)} times (first to {changes[0][0]}/{changes[0][1]}); "
-                f"{beats}/{unit} is kept throughout"
-            )
+        raw.keep_metre(metres[0], metres[1:])
         if len(spans) > 1 and spans[0] < metres[0][0] * 4 / metres[0][1] - 1e-6:
             raw.pickup = spans[0]

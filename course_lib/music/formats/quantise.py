@@ -1,4 +1,4 @@
-"""What MIDI, MusicXML and ABC have in common: errors, limits, the facts that files carry, the way to the grid."""
+"""What MIDI, MusicXML and ABC have in common: limits, the metadata that files carry, the way to the grid."""
 
 from __future__ import annotations
 
@@ -11,61 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from course_lib.music.piece import MODES, MusicError, Note, Piece, PitchOutOfRange, key_name, pitch_class
+from course_lib.music.errors import EmptyScore, PitchOutOfRange, TooLarge, TooLong
+from course_lib.music.piece import Note, Piece
 
 MARK = "course_lib"
-
-
 DEFAULT_GRID = 4
-
-
 MAX_STEPS = 30_000  # about two hours on the sixteenth grid at 60 quarters a minute
-
-
 MAX_NOTES = 100_000
-
-
 MAX_VOICES = 64
-
-
-_MODE_FIFTHS = {"lydian": 1, "major": 0, "mixolydian": -1, "dorian": -2, "minor": -3, "phrygian": -4, "locrian": -5}
-
-
-_LETTER_FIFTHS = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
-
-
 _GRIDS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 96, 480)
-
-
 _ON_GRID = 0.02  # of a step: what rounding in a file may cost
-
-
-class UnreadableFile(MusicError):
-    """A file is missing, damaged, or says what cannot be."""
-
-
-class NotMusic(UnreadableFile):
-    """A file is neither MIDI nor MusicXML nor ABC."""
-
-
-class EmptyScore(MusicError):
-    """A file is sound, but there is no note in it."""
-
-
-class TooLarge(MusicError):
-    """A file has more bytes, notes or voices than are read."""
-
-
-class TooLong(TooLarge):
-    """A file lasts longer than is read."""
-
-
-class SeveralTunes(MusicError):
-    """A file holds several tunes where one is asked for."""
-
-
-class MusicWarning(UserWarning):
-    """Something in a file could not be kept as it was; the message says what."""
 
 
 class RawNote(NamedTuple):
@@ -87,7 +42,7 @@ class Part:
 
 @dataclass
 class Raw:
-    """A file as it was read, before it is put on the grid. Times in quarters; None where the file does not say."""
+    """A file as it was read, before it is put on the grid. Times in quarters; None where the file has none."""
 
     parts: list[Part]
     ordered: bool = True  # the parts stand from high to low
@@ -101,30 +56,15 @@ class Raw:
     facts: str | None = None
     remarks: list[str] = field(default_factory=list)
 
-
-def key_fifths(key: str | None) -> int:
-    """Sharps (positive) or flats (negative) of a key's signature, -7..7; 0 where the key is not known.
-
-    A key that needs more than seven is written as its enharmonic twin (G# major as Ab major).
-    """
-    if key is None:
-        return 0
-    pitch_class(key)
-    tonic, mode = key.split(" ")
-    fifths = _LETTER_FIFTHS[tonic[0]] + 7 * (tonic.count("#") - tonic[1:].count("b")) + _MODE_FIFTHS[mode]
-    return fifths - 12 if fifths > 7 else fifths + 12 if fifths < -7 else fifths
-
-
-def key_of_signature(fifths: int, mode: str) -> str | None:
-    """Key with this signature and mode: one sharp and major are G major. None where there is no such key."""
-    mode = {"ionian": "major", "aeolian": "minor"}.get(mode, mode)
-    if mode not in MODES or abs(fifths) > 7:
-        return None
-    place = fifths - _MODE_FIFTHS[mode]
-    sharps, letter = divmod(place + 1, 7)
-    if abs(sharps) > 1:
-        return key_name(place * 7 % 12, mode)
-    return "FCGDAEB"[letter] + {0: "", 1: "#", -1: "b"}[sharps] + " " + mode
+    def keep_metre(self, metre: tuple[int, int], later: Sequence[tuple[int, int]]) -> None:
+        """Keeps one time signature throughout, with a remark where others follow it."""
+        self.time_signature = metre
+        changes = [other for other in later if other != metre]
+        if changes:
+            self.remarks.append(
+                f"the time signature changes {len(changes)} times (first to {changes[0][0]}/{changes[0][1]}); "
+                f"{metre[0]}/{metre[1]} is kept throughout"
+            )
 
 
 def runs(flags: np.ndarray) -> list[list[int]]:
@@ -139,7 +79,7 @@ def _checksum(piece: Piece) -> int:
 
 
 def facts_text(piece: Piece) -> str:
-    """All that a Piece holds besides its notes, as ASCII JSON: files carry it where they cannot say it natively."""
+    """All that a Piece holds besides its notes, as ASCII JSON: files carry it where their format cannot."""
     facts = {
         "steps_per_quarter": piece.steps_per_quarter,
         "steps": len(piece),
@@ -159,8 +99,8 @@ def facts_text(piece: Piece) -> str:
 def to_piece(raw: Raw, steps_per_quarter: int | None, native: Callable[[Piece], dict[str, object]]) -> Piece:
     """Puts a file on the grid.
 
-    steps_per_quarter: the grid; None takes what the file says, else DEFAULT_GRID.
-    native: title, key, tempo, time_signature and voices of a Piece as its file format says them, by which one sees
+    steps_per_quarter: the grid; None takes that of the file, else DEFAULT_GRID.
+    native: title, key, tempo, time_signature and voices of a Piece as its file format holds them, by which one sees
         what another program has changed in a file that this library wrote.
 
     Raises EmptyScore, TooLarge, TooLong, PitchOutOfRange, and what Piece raises.
@@ -292,9 +232,7 @@ def _divide(notes: list[RawNote], grid: int) -> list[list[RawNote]]:
         voice = next((v for v, time in enumerate(free_from) if time <= note.start), len(free_from))
         free_from[voice : voice + 1] = [until]
         if len(free_from) > MAX_VOICES:
-            raise TooLarge(
-                f"more than {MAX_VOICES} notes sound at once; up to {MAX_VOICES} voices are read. Leave parts out."
-            )
+            raise TooLarge(f"more than {MAX_VOICES} notes sound at once; up to {MAX_VOICES} are read. Leave parts out.")
     count = len(free_from)
     free_from = [-math.inf] * count
     lines: list[list[RawNote]] = [[] for _ in range(count)]
@@ -321,7 +259,7 @@ def _divide(notes: list[RawNote], grid: int) -> list[list[RawNote]]:
 def _seats(
     chord: Sequence[RawNote], free: list[int], sounding: list[tuple[int, int]], lines: list[list[RawNote]]
 ) -> list[int]:
-    """A free voice for each note of a chord (high to low): in order, near to what the voice sang last."""
+    """A free voice for each note of a chord (high to low): in order, near to the last note of the voice."""
     if len(chord) == len(free):
         return free
     crossing = 1000.0

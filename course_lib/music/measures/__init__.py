@@ -1,22 +1,28 @@
 """Is it music? Is it a copy? Measures of pieces, and how far two groups of pieces are apart."""
 
 from course_lib.music.measures.copies import CopyDetector
-from course_lib.music.measures.interpolation import Smoothness, interpolation_smoothness, mean_smoothness
 from course_lib.music.measures.metrics import (
     MEASURES,
+    Smoothness,
     Spread,
     consonance,
     harmonic_distance,
+    interpolation_smoothness,
     last_step,
+    mean_smoothness,
     measurements,
     note_density,
     parallel_fifths,
     parallel_octaves,
+    parallels,
     pitch_accuracy,
     pitch_class_entropy,
     polyphony,
     polyphony_rate,
+    repetition,
+    scale_consistency,
     spread,
+    tone_span,
     voice_accuracy,
     voice_crossings,
     within,
@@ -44,5 +50,13 @@ from course_lib.music.measures.structure import (
     self_similarity,
     template,
 )
-from course_lib.music.measures.tunes import complete_bars, ends_on_tonic, is_aabb, longest_shared_runs, melody, parses
-from course_lib.music.measures.voice_leading import NoParallels, faults
+from course_lib.music.measures.tunes import (
+    complete_bars,
+    ends_on_tonic,
+    is_aabb,
+    longest_shared_runs,
+    melody,
+    parses,
+    sections,
+)
+from course_lib.music.measures.voice_leading import NoParallels, voice_leading_violations

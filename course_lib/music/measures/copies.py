@@ -1,6 +1,6 @@
 """Is it a copy? The longest run that a piece shares with the training pieces, and its nearest neighbour there.
 
-Shared is not yet stolen: chorales share their tunes and cadences with one another. Judge the answers beside those
+Shared is not yet stolen: chorales share their tunes and cadences with one another. Judge the results beside those
 for real pieces that are not among the training pieces.
 """
 
@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from course_lib.music.piece import REST, MusicError, Piece, WrongMetre, WrongVoices
+from course_lib.music.errors import MusicError, WrongMetre, WrongVoices
+from course_lib.music.piece import REST, Piece
 
 _RESTING = 1000  # in a chord: no interval is as large
 
@@ -19,7 +20,7 @@ _RESTING = 1000  # in a chord: no interval is as large
 class Copy(NamedTuple):
     """The longest run that a piece shares with a training piece.
 
-    length: time steps; without rhythm the number of strokes (a melody's notes).
+    length: time steps; without rhythm the number of onsets (a melody's notes).
     quarters, bars: how long the run lasts in the piece.
     start, source_start: the time step at which it begins in the piece and in the training piece.
     source, title: index and title of the training piece; None and "" if nothing is shared.
@@ -58,19 +59,19 @@ class Neighbour(NamedTuple):
 
 
 class _Rows(NamedTuple):
-    """A piece, one row for each time step that counts. Chord and moved stay the same when it is transposed.
+    """A piece, one row for each time step that counts. Chord and motion stay the same when it is transposed.
 
     at: (rows,), the time step.
     pitch: (rows, voices).
     chord: (rows, voices), intervals from the first voice that sounds.
-    moved: (rows, 2 × voices + 1), chord, which voices are struck, and the way that the first voice that sounds
-        went since there last was one.
+    motion: (rows, 2 × voices + 1), chord, which voices start a note, and the interval by which the first voice that
+        sounds has moved since there last was one.
     """
 
     at: np.ndarray
     pitch: np.ndarray
     chord: np.ndarray
-    moved: np.ndarray
+    motion: np.ndarray
 
 
 class CopyDetector:
@@ -79,7 +80,7 @@ class CopyDetector:
     training: pieces with the same number of voices on one grid. If the piece in question is among them, it is
         found: give the training side of a split only.
     voice: None for all voices together, or the index of the one to look at: 0 for the melody of a chorale.
-    rhythm: False leaves durations and rests out: only the time steps at which a voice is struck count.
+    rhythm: False leaves durations and rests out: only the time steps with an onset count.
 
     Raises MusicError (WrongVoices, WrongMetre), here and later, for pieces that do not fit together. Notebook: 02.
     """
@@ -96,12 +97,11 @@ class CopyDetector:
         self._pitch = np.concatenate([np.pad(part.pitch, ((1, 0), (0, 0)), constant_values=REST) for part in parts])
         self._numbers: dict[bytes, int] = {}
         for part in parts:
-            for row in (*part.chord, *part.moved):
+            for row in (*part.chord, *part.motion):
                 self._numbers.setdefault(row.tobytes(), len(self._numbers))
         numbered = [self._numbered(part) for part in parts]
-        self._chord, self._moved = (
-            np.concatenate([[-1, *rows[kind]] for rows in numbered]).astype(np.int32) for kind in range(2)
-        )
+        kinds = (np.concatenate([[-1, *rows[kind]] for rows in numbered]) for kind in range(2))
+        self._chord, self._motion = (kind.astype(np.int32) for kind in kinds)
 
     def _rows(self, piece: Piece) -> _Rows:
         model = self.training[0]
@@ -121,21 +121,21 @@ class CopyDetector:
         pitch, onset = piece.pitch[at], piece.onset[at]
         sounds = pitch != REST
         # Through silence the reference stays, so that a run that spans it has one transposition.
-        heard = np.maximum.accumulate(np.where(sounds.any(axis=1), np.arange(len(at)), 0))
-        reference = pitch[heard, sounds[heard].argmax(axis=1)]
+        latest = np.maximum.accumulate(np.where(sounds.any(axis=1), np.arange(len(at)), 0))
+        reference = pitch[latest, sounds[latest].argmax(axis=1)]
         chord = np.where(sounds, pitch - reference[:, None], _RESTING).astype(np.int16)
-        moved = np.column_stack([chord, onset, np.diff(reference, prepend=0)]).astype(np.int16)
-        return _Rows(at, pitch, chord, moved)
+        motion = np.column_stack([chord, onset, np.diff(reference, prepend=0)]).astype(np.int16)
+        return _Rows(at, pitch, chord, motion)
 
     def _numbered(self, rows: _Rows) -> list[list[int]]:
-        """Chord and moved with each row as one number, -2 where no training piece has it."""
-        return [[self._numbers.get(row.tobytes(), -2) for row in kind] for kind in (rows.chord, rows.moved)]
+        """Chord and motion with each row as one number, -2 where no training piece has it."""
+        return [[self._numbers.get(row.tobytes(), -2) for row in kind] for kind in (rows.chord, rows.motion)]
 
     def longest(self, piece: Piece) -> Copy:
         """The longest run of consecutive time steps that ``piece`` shares with a training piece.
 
         Shared means, with one transposition for the whole run: the same pitches and rests in every step, and
-        the same voices struck in every step but the run's first, which may cut into a note. So silence and
+        the same onsets in every step but the run's first, which may cut into a note. So silence and
         held notes count as anything else does. Of several longest runs, the first in the piece, then in the
         training pieces.
         """
@@ -143,8 +143,8 @@ class CopyDetector:
         # run[j]: length of the shared run that ends in row i of the piece and row j of the training pieces.
         run = np.zeros(len(self._chord), np.int32)
         length = last = source_last = silent = 0
-        for i, (chord, moved) in enumerate(zip(*self._numbered(rows), strict=True)):
-            before = run[:-1] * (self._moved[1:] == moved)
+        for i, (chord, motion) in enumerate(zip(*self._numbered(rows), strict=True)):
+            before = run[:-1] * (self._motion[1:] == motion)
             if silent:
                 # A run that begins in the silence just before has no transposition yet.
                 before = np.maximum(before, np.minimum(run[:-1], silent))
@@ -158,7 +158,7 @@ class CopyDetector:
         first, source_first = last - length + 1, source_last - length + 1
         shared = rows.pitch[first : last + 1]
         sounds = shared != REST
-        moved_by = (shared - self._pitch[source_first : source_last + 1])[sounds]
+        intervals = (shared - self._pitch[source_first : source_last + 1])[sounds]
         steps = int(np.append(rows.at, len(piece))[last + 1] - rows.at[first])
         return Copy(
             length,
@@ -166,31 +166,30 @@ class CopyDetector:
             steps / piece.bar_steps,
             int(rows.at[first]),
             *self._place(source_first),
-            int(moved_by[0]) if moved_by.size else 0,
+            int(intervals[0]) if intervals.size else 0,
         )
 
     def nearest(self, piece: Piece) -> Neighbour:
         """The training window of the same length that differs from ``piece`` in the fewest cells.
 
-        A cell is the pitch of one voice in one time step; which notes are struck is not compared. All windows
+        A cell is the pitch of one voice in one time step; onsets are not compared. All windows
         at every time step and in every transposition are tried, which takes a tenth of a second or two for
         four bars and 300 chorales. Of several nearest windows, the first, in the lowest transposition. Without
-        rhythm, strokes take the place of time steps. Raises WrongMetre if no training piece is long enough.
+        rhythm, onsets take the place of time steps. Raises WrongMetre if no training piece is long enough.
         """
         pitch = self._rows(piece).pitch.astype(int)
-        starts = np.concatenate(
-            [np.arange(a, a + n - len(pitch) + 1) for a, n in zip(self._firsts, self._lengths, strict=True)]
-        )
+        pieces = zip(self._firsts, self._lengths, strict=True)
+        starts = np.concatenate([np.arange(first, first + n - len(pitch) + 1) for first, n in pieces])
         if not len(pitch) or not len(starts):
             raise WrongMetre(
                 f"{piece.title!r} has {len(pitch)} steps to compare, the longest training piece {self._lengths.max()}. "
                 "Compare a window that is neither empty nor longer."
             )
         # same[w, k]: cells in which window w, transposed by low + k, agrees; the last column takes what never agrees.
-        heard, source_heard = pitch[pitch != REST], self._pitch[self._pitch != REST]
+        own, source = pitch[pitch != REST], self._pitch[self._pitch != REST]
         low = high = 0
-        if heard.size and source_heard.size:
-            low, high = heard.min() - source_heard.max(), heard.max() - source_heard.min()
+        if own.size and source.size:
+            low, high = own.min() - source.max(), own.max() - source.min()
         same = np.zeros((len(starts), high - low + 2), np.int32)
         silent = np.zeros(len(starts), np.int32)
         line = np.arange(len(starts))

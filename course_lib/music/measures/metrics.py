@@ -1,6 +1,6 @@
-"""Is it music? Measures of a Piece, and the scoreboard that sets groups of pieces side by side.
+"""Is it music? Measures of a piece, of groups of pieces, and of a row of pieces that turn into one another.
 
-No measure says that a piece is good. Each says how far it lies from real pieces in one respect; compare pieces
+No measure shows that a piece is good. Each shows how far it lies from real pieces in one respect; compare pieces
 of about the same length and with the same number of voices.
 """
 
@@ -14,23 +14,18 @@ from typing import NamedTuple
 import numpy as np
 
 from course_lib.music.encodings.phrases import BASS
-from course_lib.music.piece import REST, MusicError, Piece
+from course_lib.music.errors import MusicError, WrongMetre, WrongVoices
+from course_lib.music.measures.voice_leading import parallel_motion
+from course_lib.music.piece import REST, Piece
 from course_lib.symbols import END
 
 SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10), "harmonic minor": (0, 2, 3, 5, 7, 8, 11)}
 """Pitch classes of each scale above its tonic."""
 
 
-def _begins(piece: Piece) -> np.ndarray:
-    """bool (time_steps, voices): where a note begins, or was held already when the piece began."""
-    begins = piece.onset.copy()
-    begins[0] |= piece.pitch[0] != REST
-    return begins
-
-
 def _pitch_class_counts(piece: Piece) -> np.ndarray:
     """int (12,): number of notes of each pitch class."""
-    return np.bincount(piece.pitch[_begins(piece)] % 12, minlength=12)
+    return np.bincount(piece.pitch[piece.with_onsets_at_start().onset] % 12, minlength=12)
 
 
 def pitch_class_entropy(piece: Piece) -> float:
@@ -83,7 +78,7 @@ def repetition(piece: Piece, n: int = 3) -> float:
     if n < 1:
         raise MusicError(f"n is {n}; an n-gram needs at least 1 note. Use 2..9.")
     repeated = possible = 0
-    for pitch, begins in zip(piece.pitch.T, _begins(piece).T, strict=True):
+    for pitch, begins in zip(piece.pitch.T, piece.with_onsets_at_start().onset.T, strict=True):
         notes = pitch[begins].tolist()
         first: dict[tuple[int, ...], int] = {}
         for i in range(len(notes) - n + 1):
@@ -152,43 +147,28 @@ class Parallel(NamedTuple):
 def parallels(piece: Piece, interval: int) -> list[Parallel]:
     """Where two voices move in parallel at ``interval``: 7 for perfect fifths, 0 for octaves and unisons.
 
-    An event at time step t, for each pair of voices: both sound at t − 1 and at t; both change their pitch at t,
-    in the same direction; and both before and after they lie ``interval`` semitones apart, octaves apart left
-    out (a twelfth is a fifth). So repeated notes, a voice that stays, contrary motion and a rest between make
-    no event, and neither do fifths on two beats with another chord between them. The step to a new phrase
-    after a fermata counts like any other, because generated pieces do not say where their phrases end.
+    For each pair of voices, as ``parallel_motion`` defines it: so repeated notes, a voice that stays, contrary motion
+    and a rest between make no event, and neither do fifths on two beats with another chord between them. The step to a
+    new phrase after a fermata counts like any other, because generated pieces do not mark the ends of their phrases.
     In time order. Compare Fang et al. 2020, arXiv:2006.13329.
     """
     found = []
-    pitch = piece.pitch.astype(int)
-    motion = np.where((pitch[1:] != REST) & (pitch[:-1] != REST), np.sign(np.diff(pitch, axis=0)), 0)
-    for upper, lower in combinations(range(pitch.shape[1]), 2):
-        wanted = abs(pitch[:, upper] - pitch[:, lower]) % 12 == interval % 12
-        together = (motion[:, upper] != 0) & (motion[:, upper] == motion[:, lower])
-        steps = np.flatnonzero(wanted[:-1] & wanted[1:] & together) + 1
-        found += [Parallel(int(step), upper, lower) for step in steps]
+    for (a, upper), (b, lower) in combinations(enumerate(piece.pitch.T.astype(int)), 2):
+        found += [Parallel(int(step) + 1, a, b) for step in np.flatnonzero(parallel_motion(upper, lower, interval))]
     return sorted(found)
 
 
 def _parallels_per_bar(piece: Piece, interval: int) -> float:
-    if piece.pitch.shape[1] < 2:
-        return nan
-    return len(parallels(piece, interval)) * piece.bar_steps / len(piece)
+    return len(parallels(piece, interval)) * piece.bar_steps / len(piece) if len(piece.voices) > 1 else nan
 
 
 def parallel_fifths(piece: Piece) -> float:
-    """Parallel perfect fifths per bar, over all pairs of voices: 0 or more. NaN for a single voice.
-
-    ``parallels(piece, 7)`` says what counts, and where they stand.
-    """
+    """Perfect fifths, of ``parallels(piece, 7)``, per bar, over all pairs of voices: 0 or more. NaN for one."""
     return _parallels_per_bar(piece, 7)
 
 
 def parallel_octaves(piece: Piece) -> float:
-    """Parallel octaves and unisons per bar, over all pairs of voices: 0 or more. NaN for a single voice.
-
-    ``parallels(piece, 0)`` says what counts, and where they stand.
-    """
+    """Octaves and unisons, of ``parallels(piece, 0)``, per bar, over all pairs of voices: 0 or more. NaN for one."""
     return _parallels_per_bar(piece, 0)
 
 
@@ -214,12 +194,10 @@ def harmonic_distance(piece: Piece) -> float:
     C major to a G major triad 1.21, to an F sharp major triad 1.97. Pairs with a silent quarter note are left
     out; NaN if no pair is left. Harte, Sandler & Gasser 2006, doi:10.1145/1178723.1178727.
     """
-    steps, beat = len(piece), piece.steps_per_quarter
-    quarter = (np.arange(steps) - piece.pickup) // beat
+    quarter = (np.arange(len(piece)) - piece.pickup) // piece.steps_per_quarter
     quarter -= quarter[0]
-    step, voice = np.nonzero(piece.pitch != REST)
     chroma = np.zeros((quarter[-1] + 1, 12))
-    np.add.at(chroma, (quarter[step], piece.pitch[step, voice] % 12), 1)
+    np.add.at(chroma, quarter, piece.pitch_counts())
     sounding = np.flatnonzero(chroma.any(axis=1))
     follows = np.diff(sounding) == 1
     if not follows.any():
@@ -273,7 +251,7 @@ class Spread(NamedTuple):
 
 def measurements(piece: Piece) -> dict[str, float]:
     """Every measure of ``MEASURES`` for one piece; NaN where a measure is not defined for it. Notebook: 02."""
-    return {name: measure(piece) for name, (measure, _) in MEASURES.items()}
+    return {name: function(piece) for name, (function, _) in MEASURES.items()}
 
 
 def spread(pieces: Sequence[Piece]) -> dict[str, Spread]:
@@ -331,3 +309,53 @@ def last_step(piece: Piece) -> int | None:
     """
     notes = [note.pitch for note in piece.notes() if note.voice == len(piece.voices) - 1]
     return notes[-1] - notes[-2] if len(notes) > 1 else None
+
+
+class Smoothness(NamedTuple):
+    """A row of n + 1 pieces, measured by what sounds: distances count (time step, voice) cells that differ.
+
+    A cell is the pitch that sounds or the rest; onsets are not compared. Shorter pieces are padded with silence to
+    the longest of the row, and all distances are shares of its cells, so that they obey the triangle inequality.
+
+    whole: distance between the first piece and the last, 0..1.
+    detour: length of the way / whole, 1 or more; 1 where no cell changes that need not, and none twice.
+    largest: the largest single step / length of the way, 1/n..1; 1/n where all steps are alike, 1 for one jump.
+    back: share of the n steps on which the distance to the first piece falls, 0..1.
+
+    detour, largest and back are NaN where the first piece and the last sound the same. Notebook: 11.
+    """
+
+    whole: float
+    detour: float
+    largest: float
+    back: float
+
+
+def interpolation_smoothness(pieces: Sequence[Piece]) -> Smoothness:
+    """Measures a row of at least two pieces. Raises MusicError (WrongVoices, WrongMetre) for pieces that do not fit.
+
+    Notebook: 11.
+    """
+    if len(pieces) < 2:
+        raise MusicError(f"{len(pieces)} pieces; give two at least.")
+    voices, grids = {piece.pitch.shape[1] for piece in pieces}, {piece.steps_per_quarter for piece in pieces}
+    if len(voices) > 1:
+        raise WrongVoices(f"the pieces have {sorted(voices)} voices; give all of them the same number.")
+    if len(grids) > 1:
+        raise WrongMetre(f"the pieces have {sorted(grids)} steps per quarter; bring them to one grid.")
+    sounds = np.full((len(pieces), max(map(len, pieces)), voices.pop()), REST, int)
+    for row, piece in zip(sounds, pieces, strict=True):
+        row[: len(piece)] = piece.pitch
+    steps = (sounds[1:] != sounds[:-1]).mean(axis=(1, 2))
+    away = (sounds != sounds[0]).mean(axis=(1, 2))
+    whole, length = float(away[-1]), float(steps.sum())
+    if not whole:
+        return Smoothness(0.0, np.nan, np.nan, np.nan)
+    return Smoothness(whole, length / whole, float(steps.max()) / length, float((np.diff(away) < 0).mean()))
+
+
+def mean_smoothness(rows: Sequence[Smoothness]) -> Smoothness:
+    """The mean of each measure, over the rows for which it is defined (NaN if over none). Notebook: 11."""
+    values = np.array(rows, float).reshape(-1, len(Smoothness._fields))
+    kept = [column[~np.isnan(column)] for column in values.T]
+    return Smoothness(*(float(column.mean()) if len(column) else np.nan for column in kept))

@@ -1,4 +1,4 @@
-"""What a template may hand on: which of its parts are alike, how clear its key is, what is struck where in the bar.
+"""What a template hands on: which of its parts are alike, how clear its key is, where in the bar notes begin.
 
 All three are compared by Pearson's correlation, −1..1: 1 where the pattern is the same, 0 where there is no relation.
 """
@@ -10,16 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from course_lib.music.errors import MusicError
 from course_lib.music.keys import key_profile, shift_to_c
-from course_lib.music.piece import REST, MusicError, Piece, eighths
-
-
-def _counts(piece: Piece, kinds: int) -> np.ndarray:
-    """int (time_steps, kinds): voices that sound, by pitch modulo ``kinds``."""
-    found = np.zeros((len(piece), kinds), int)
-    step, voice = np.nonzero(piece.pitch != REST)
-    np.add.at(found, (step, piece.pitch[step, voice] % kinds), 1)
-    return found
+from course_lib.music.piece import REST, Piece
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
@@ -44,10 +37,8 @@ def self_similarity(piece: Piece, window: int = 4) -> np.ndarray:
     """
     parts = len(piece) // window
     if parts < 3:
-        raise MusicError(
-            f"{len(piece)} time steps hold {parts} parts of {window}; there must be 3. Take a longer piece."
-        )
-    rows = _counts(piece, 128)[: parts * window].reshape(parts, -1).astype(float)
+        raise MusicError(f"{len(piece)} time steps hold {parts} parts of {window}; it must hold 3. Take a longer one.")
+    rows = piece.pitch_counts(128)[: parts * window].reshape(parts, -1).astype(float)
     rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
     return rows @ rows.T
 
@@ -73,7 +64,7 @@ def in_key(piece: Piece, key: str, window: int = 16) -> float:
     runs = len(piece) // window
     if not runs:
         raise MusicError(f"{len(piece)} time steps; in_key needs {window}. Take a longer piece, or a smaller window=.")
-    sums = _counts(piece, 12)[: runs * window].reshape(runs, window, 12).sum(axis=1)
+    sums = piece.pitch_counts()[: runs * window].reshape(runs, window, 12).sum(axis=1)
     return float(np.mean([correlation(row, key_profile(key)) for row in sums]))
 
 
@@ -83,13 +74,12 @@ def onset_profile(piece: Piece) -> np.ndarray:
     The first place holds the notes that were there when the piece began. Raises MusicError without a full bar.
     Notebook: 13.
     """
-    struck = piece.onset.copy()
-    struck[0] = piece.pitch[0] != REST
+    onset = piece.with_onsets_at_start().onset
     bars = (len(piece) - piece.pickup) // piece.bar_steps
     if not bars:
         raise MusicError(f"{len(piece)} time steps hold no full bar of {piece.bar_steps}. Take a longer piece.")
-    struck = struck[piece.pickup : piece.pickup + bars * piece.bar_steps]
-    return struck.reshape(bars, piece.bar_steps, -1).mean(axis=(0, 2))
+    onset = onset[piece.pickup : piece.pickup + bars * piece.bar_steps]
+    return onset.reshape(bars, piece.bar_steps, -1).mean(axis=(0, 2))
 
 
 class Template(NamedTuple):
@@ -113,11 +103,11 @@ def template(piece: Piece, most: int = 64, least: int = 16) -> Template:
     name = repr(piece.title or "this piece")
     if piece.pickup >= len(piece):
         raise MusicError(f"{name} is nothing but a pickup. Take a longer piece.")
-    full = eighths(piece.window(piece.pickup, len(piece) - piece.pickup))
+    full = piece.window(piece.pickup, len(piece) - piece.pickup).regrid(2)
     steps = min(most, len(full)) // full.bar_steps * full.bar_steps
     if steps < least:
         raise MusicError(f"{name} has {steps} eighths in full bars; a template needs {least}. Take a longer piece.")
-    start = full.window(0, steps).struck()
+    start = full.window(0, steps).with_onsets_at_start()
     if (start.pitch == REST).all():
         raise MusicError(f"{name} is silent in its first {steps} eighths. Take another one.")
     shift, minor = shift_to_c(start)

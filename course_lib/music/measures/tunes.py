@@ -7,26 +7,24 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from fractions import Fraction
 
 import numpy as np
 
-from course_lib.music.encodings.abc_tokens import bars, is_note, metre_in, pitches, tokens_to_piece
-from course_lib.music.formats.quantise import MusicWarning
-from course_lib.music.piece import MusicError
+from course_lib.music.encodings.abc_tokens import is_note, metre_in, tokens_to_piece, tune_bars, tune_pitches
+from course_lib.music.errors import MusicError, MusicWarning
 
 SECTION_ENDS = ("||", "|]", ":|", "::")
 
 
 def parses(tokens: Sequence[str]) -> bool:
     """Whether the tokens are a tune by their grammar, and the ABC that they make is read as music."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", MusicWarning)
-            tokens_to_piece(tokens)
-    except MusicError:
-        return False
-    return True
+    with warnings.catch_warnings(), suppress(MusicError):
+        warnings.simplefilter("ignore", MusicWarning)
+        tokens_to_piece(tokens)
+        return True
+    return False
 
 
 def _ends_section(line: str) -> bool:
@@ -34,16 +32,16 @@ def _ends_section(line: str) -> bool:
 
 
 def complete_bars(tokens: Sequence[str]) -> tuple[int, int]:
-    """(complete, all) bars. Complete is a bar that lasts as long as the metre says.
+    """(complete, all) bars. A bar is complete when it is as long as the metre.
 
     At the edges of a section (a repeat, a double bar line, an ending, the tune's own edges) a shorter bar is complete
     too if the one on the other side of the line, or the other end of its section, makes it up: a pickup and what it
     is taken from.
     """
-    found = bars(tokens)
+    found = tune_bars(tokens)
     full = Fraction(*metre_in(tokens))
-    lengths = [length for length, _ in found]
-    edges = [-1, *(i for i, (_, line) in enumerate(found) if _ends_section(line))]
+    lengths = [bar.length for bar in found]
+    edges = [-1, *(i for i, bar in enumerate(found) if _ends_section(bar.line))]
     made_up: set[int] = set()
     for before, last in zip(edges, edges[1:], strict=False):
         first, following = before + 1, last + 1
@@ -62,7 +60,7 @@ def sections(tokens: Sequence[str]) -> list[tuple[int, bool]]:
     full = Fraction(*metre_in(tokens))
     result: list[tuple[int, bool]] = []
     count = 0
-    for length, line in bars(tokens):
+    for length, line, _ in tune_bars(tokens):
         count += length == full
         repeat = line.startswith(":")
         if repeat or line in ("||", "|]"):
@@ -82,13 +80,13 @@ def is_aabb(tokens: Sequence[str]) -> bool:
 
 def ends_on_tonic(tokens: Sequence[str]) -> bool:
     """Whether the last note is a C, the root of all tunes here."""
-    pitches = [token for token in tokens if is_note(token) and token != "z"]
-    return pitches[-1].strip("',") in ("C", "c")
+    notes = [token for token in tokens if is_note(token) and token != "z"]
+    return notes[-1].strip("',") in ("C", "c")
 
 
 def melody(tokens: Sequence[str]) -> np.ndarray:
     """int (notes − 1,): semitones from note to note, the same in any transposition and rhythm."""
-    return np.diff(pitches(tokens))
+    return np.diff(tune_pitches(tokens))
 
 
 def longest_shared_runs(melodies: Sequence[np.ndarray], training: Sequence[np.ndarray]) -> list[int]:
@@ -100,16 +98,16 @@ def longest_shared_runs(melodies: Sequence[np.ndarray], training: Sequence[np.nd
     if not melodies:
         return []
     text, _ = _joined(training, 1_000)
-    asked, owner = _joined(melodies, 1_000_000_000)
+    tested, owner = _joined(melodies, 1_000_000_000)
     best = [1] * len(melodies)
-    there, here = np.zeros(len(text), np.uint64), np.zeros(len(asked), np.uint64)
-    places = np.arange(len(asked))
+    there, here = np.zeros(len(text), np.uint64), np.zeros(len(tested), np.uint64)
+    places = np.arange(len(tested))
     with np.errstate(over="ignore"):
-        for length in range(1, len(asked) + 1):
+        for length in range(1, len(tested) + 1):
             # The fingerprint of a run: its numbers as the digits of one number, modulo 2⁶⁴.
             there = there[: len(text) - length + 1] * _BASE + text[length - 1 :]
-            places = places[places + length <= len(asked)]
-            here[places] = here[places] * _BASE + asked[places + length - 1]
+            places = places[places + length <= len(tested)]
+            here[places] = here[places] * _BASE + tested[places + length - 1]
             places = places[np.isin(here[places], there)]
             if not len(places):
                 break

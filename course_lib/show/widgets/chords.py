@@ -10,14 +10,16 @@ import numpy as np
 import traitlets
 
 from course_lib.music.encodings.frames import set_name, sets_piece
-from course_lib.music.piece import PITCH_CLASSES, REST, MusicError, Piece
+from course_lib.music.errors import MusicError
+from course_lib.music.keys import PITCH_CLASSES
+from course_lib.music.piece import REST, Piece
 from course_lib.show.panel import Player
 
 FREE, SILENT, SOUNDS = -1, 0, 1
 
 _STEPS = 12  # sixteenths of a chord: its notes enter one by one, then it stays
 
-Completion = Callable[[np.ndarray, float], tuple[np.ndarray, np.ndarray]]
+ChordCompletion = Callable[[np.ndarray, float], tuple[np.ndarray, np.ndarray]]
 """(fixed int (12,), temperature) → how probably each pitch class sounds, float (12,), and a chord, bool (12,)."""
 
 
@@ -41,7 +43,7 @@ class ChordBoard(anywidget.AnyWidget):
     _state = traitlets.Dict().tag(sync=True)
     _draws = traitlets.Int(0).tag(sync=True)
 
-    def __init__(self, answer: Completion, fixed: Sequence[int] = (FREE,) * 12, temperature: float = 1.0) -> None:
+    def __init__(self, answer: ChordCompletion, fixed: Sequence[int] = (FREE,) * 12, temperature: float = 1.0) -> None:
         self._answer = answer
         self.probabilities, self.chord = np.zeros(12), np.zeros(12, bool)
         super().__init__(fixed=list(map(int, fixed)), temperature=float(temperature), _names=list(PITCH_CLASSES))

@@ -17,8 +17,9 @@ import anywidget
 import numpy as np
 import traitlets
 
+from course_lib.music.errors import MusicError, WrongVoices
 from course_lib.music.files import midi_bytes
-from course_lib.music.piece import REST, MusicError, Piece, WrongVoices
+from course_lib.music.piece import REST, Piece
 from course_lib.show import roll
 from course_lib.show.audio import SAMPLE_RATE, flac, programs
 from course_lib.show.note_cache import ATTACK, NoteCache

@@ -11,9 +11,10 @@ from html import escape
 import ipywidgets
 import numpy as np
 
-from course_lib.music.files import MusicWarning, read_bytes
+from course_lib.music.errors import MusicError, MusicWarning
+from course_lib.music.files import read_bytes
 from course_lib.music.measures.structure import Template, same_structure, self_similarity, template
-from course_lib.music.piece import MusicError, Piece
+from course_lib.music.piece import Piece
 from course_lib.show.panel import Player
 
 Composer = Callable[[Template, dict[str, float], Callable[[float], None]], Piece]
