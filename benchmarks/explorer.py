@@ -93,7 +93,7 @@ def drag(page: Page, moves: int, rate: float) -> tuple[list[float], list[dict[st
     page.mouse.up()
     page.wait_for_function(
         "() => { const questions = Object.values(window.questions);"
-        " return questions.at(-1).drawn && questions.some((q) => q.sounding && q.moved >= window.moves.at(-1)); }"
+        " return questions.at(-1)?.drawn && questions.some((q) => q.sounding && q.moved >= window.moves.at(-1)); }"
     )
     return page.evaluate("window.moves"), page.evaluate("Object.values(window.questions)")
 

@@ -293,7 +293,7 @@ def test_the_kernels_of_the_fair_numpy_are_named(monkeypatch: pytest.MonkeyPatch
     assert blas() == f"{fair}; OPENBLAS_CORETYPE, set here, is kept from it"
 
 
-def test_a_script_that_fails_says_why() -> None:
+def test_a_script_that_fails_is_explained() -> None:
     with pytest.raises(RuntimeError, match="no such thing"):
         script("raise SystemExit('no such thing')")
 

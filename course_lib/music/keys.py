@@ -41,7 +41,7 @@ def note_number(name: str) -> int:
     match = _NOTE_NAME.fullmatch(name.strip())
     if not match:
         raise MusicError(
-            f"'{name}' is not a note name: write a letter A..G, an optional # or b, and the octave, as in F#4."
+            f"'{name}' is not a note name: write a letter A..G, perhaps # or b, and the octave, as in F#4."
         )
     letter, sign, octave = match.groups()
     pitch = LETTERS[letter.upper()] + _SIGNS[sign] + 12 * (int(octave) + 1)

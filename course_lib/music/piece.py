@@ -64,9 +64,7 @@ class Piece:
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 (frozen dataclass)
         pitch = np.array(self.pitch)
         if pitch.ndim != 2 or 0 in pitch.shape:
-            raise WrongVoices(
-                f"pitch has shape {pitch.shape}; a Piece needs (time_steps, voices) with at least one of each."
-            )
+            raise WrongVoices(f"pitch has shape {pitch.shape}; a Piece needs (time_steps, voices), one or more each.")
         if pitch.dtype.kind not in "iu":
             raise MusicError(f"pitch has type {pitch.dtype}; it must hold whole MIDI numbers.")
         bad = (pitch != REST) & ((pitch < 0) | (pitch > 127))
@@ -79,20 +77,16 @@ class Piece:
         pitch = pitch.astype(np.int16)
         onset = np.array(self.onset)
         if onset.shape != pitch.shape or onset.dtype != bool:
-            raise MusicError(
-                f"onset is {onset.dtype} {onset.shape}; it must be bool {pitch.shape}, the shape of pitch."
-            )
+            raise MusicError(f"onset is {onset.dtype} {onset.shape}; it must be bool {pitch.shape}, as pitch is.")
         silent = onset & (pitch == REST)
         without_onset = ~onset[1:] & (pitch[1:] != REST) & (pitch[1:] != pitch[:-1])
         if silent.any():
             step, voice = np.argwhere(silent)[0]
-            raise MusicError(
-                f"voice {voice} has an onset at step {step} but rests there. Clear the onset or set a pitch."
-            )
+            raise MusicError(f"voice {voice} has an onset at step {step} but rests there. Clear it or set a pitch.")
         if without_onset.any():
             step, voice = np.argwhere(without_onset)[0] + (1, 0)
             raise MusicError(
-                f"voice {voice} changes to pitch {pitch[step, voice]} at step {step} without an onset. Set onset there."
+                f"voice {voice} changes to pitch {pitch[step, voice]} at step {step} without an onset. Set one."
             )
         fermata = np.zeros(len(pitch), bool) if self.fermata is None else np.array(self.fermata, bool)
         if fermata.shape != (len(pitch),):
@@ -102,16 +96,12 @@ class Piece:
             put(name, array)
 
         if int(self.steps_per_quarter) != self.steps_per_quarter or not 1 <= self.steps_per_quarter <= 480:
-            raise MusicError(
-                f"steps_per_quarter is {self.steps_per_quarter}; use a whole number 1..480 (4 = sixteenths)."
-            )
+            raise MusicError(f"steps_per_quarter is {self.steps_per_quarter}; use 1..480, whole (4 = sixteenths).")
         put("steps_per_quarter", int(self.steps_per_quarter))
         beats, unit = (int(n) for n in self.time_signature)
         put("time_signature", (beats, unit))
         if not 1 <= beats <= 64 or unit not in (1, 2, 4, 8, 16, 32, 64):
-            raise WrongMetre(
-                f"time signature {beats}/{unit}: beats must be 1..64 and the unit a power of two up to 64."
-            )
+            raise WrongMetre(f"time signature {beats}/{unit}: beats must be 1..64 and the unit a power of 2 up to 64.")
         if beats * 4 * self.steps_per_quarter % unit:
             raise WrongMetre(
                 f"a bar of {beats}/{unit} is no whole number of steps at steps_per_quarter={self.steps_per_quarter}. "
@@ -184,9 +174,8 @@ class Piece:
             starts = np.flatnonzero(begins)
             stops = np.append(np.flatnonzero(ends), len(pitch))
             following = stops[np.searchsorted(stops, starts, side="right")]
-            found += [
-                Note(v, int(pitch[a]), int(a), int(b - a), not onset[a]) for a, b in zip(starts, following, strict=True)
-            ]
+            for start, stop in zip(starts.tolist(), following.tolist(), strict=True):
+                found.append(Note(v, int(pitch[start]), start, stop - start, not onset[start]))
         return found
 
     def pitch_counts(self, modulo: int = 12) -> np.ndarray:
@@ -279,9 +268,7 @@ class Piece:
         """Only the voices with these indices, in this order."""
         wrong = [v for v in voices if not 0 <= v < len(self.voices)]
         if wrong or not voices:
-            raise WrongVoices(
-                f"voices {list(voices)} of a piece that has 0..{len(self.voices) - 1}. Name at least one."
-            )
+            raise WrongVoices(f"voices {list(voices)} of a piece with 0..{len(self.voices) - 1}. Name at least one.")
         chosen = list(voices)
         return replace(
             self, pitch=self.pitch[:, chosen], onset=self.onset[:, chosen], voices=tuple(self.voices[v] for v in chosen)

@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from course_lib.music.piece import MusicError, Piece
+from course_lib.music.errors import MusicError
+from course_lib.music.piece import Piece
 from course_lib.show.tables import scoreboard, table
 
 ROWS = [("most frequent", 0.15, 12345), ("MiniBach <1>", 0.4, 7), ("neighbour", 0.4000001, None)]

@@ -41,9 +41,7 @@ class KneserNey:
         for i, sequence in enumerate(sequences):
             s = np.asarray(sequence)
             if len(s) < 2 or s[0] != START or s[1:].min() < 2 or s.max() >= symbols:
-                raise MusicError(
-                    f"sequence {i} begins {s[:4].tolist()}; it must be START = {START}, then numbers 2..{symbols - 1}."
-                )
+                raise MusicError(f"sequence {i} begins {s[:4].tolist()}; give START, then 2..{symbols - 1}.")
         self.symbols, self.order = symbols, order
         text = np.concatenate([np.asarray(s, np.int64) for s in sequences])
         place = np.concatenate([np.arange(len(s)) for s in sequences])

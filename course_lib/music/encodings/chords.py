@@ -52,9 +52,7 @@ def triads(piece: Piece, length: int) -> np.ndarray:
     Raises WrongVoices for a single voice, MusicError as ``segments``. Notebook: 09.
     """
     if len(piece.voices) < 2:
-        raise WrongVoices(
-            f"{len(piece.voices)} voice; chords are read from the voices below the first. Give two or more."
-        )
+        raise WrongVoices(f"{len(piece.voices)} voice; chords are read below the first. Give two or more.")
     parts = segments(piece, length)
     last = len(piece.voices) - 1
     lower, bass = (pitch_classes(piece.select(*voices), parts) for voices in (range(1, last + 1), [last]))

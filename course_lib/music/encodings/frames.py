@@ -41,9 +41,7 @@ def frames_piece(roll: np.ndarray, title: str = "", tempo: float = 80.0, tied: b
     """
     roll = np.asarray(roll)
     if roll.ndim != 2 or roll.shape[1] != KEYS or not roll.any():
-        raise MusicError(
-            f"frames are {roll.shape} with {int(roll.sum())} notes; give (n, {KEYS}) and one note at least."
-        )
+        raise MusicError(f"frames are {roll.shape} with {int(roll.sum())} notes; give (n, {KEYS}), one note at least.")
     pitch = np.full((len(roll), 4), REST, np.int16)
     for voices, frame in zip(pitch, roll, strict=True):
         notes = np.flatnonzero(frame)[::-1] + LOWEST
@@ -168,9 +166,7 @@ def sets_piece(sets: np.ndarray, title: str = "", steps: int = 4, tempo: float =
     chords = [set_pitches(chord) for chord in sets]
     width = max(map(len, chords), default=0)
     if not width or steps < 1:
-        raise MusicError(
-            f"{len(chords)} sets of at most {width} notes, {steps} steps each: nothing sounds. Give notes."
-        )
+        raise MusicError(f"{len(chords)} sets of up to {width} notes, {steps} steps each: nothing sounds. Give notes.")
     pitch = np.full((len(chords) * steps, width), REST, np.int16)
     onset = np.zeros(pitch.shape, bool)
     for i, notes in enumerate(chords):

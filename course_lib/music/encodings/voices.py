@@ -42,10 +42,7 @@ def check_ranges(piece: Piece, ranges: Sequence[tuple[int, int]], rests: bool = 
         )
     if silent.any() and not rests:
         step, voice = np.argwhere(silent)[0]
-        raise MusicError(
-            f"voice {voice} rests at step {step}; this encoding has no symbol for it. Take one with rests "
-            "(rest=True), or leave the piece out."
-        )
+        raise MusicError(f"voice {voice} rests at step {step}; no symbol here. Use rest=True, or leave it out.")
 
 
 def held_symbols(symbols: np.ndarray, hold: np.ndarray | int, axis: int = -2) -> np.ndarray:
@@ -57,10 +54,7 @@ def held_symbols(symbols: np.ndarray, hold: np.ndarray | int, axis: int = -2) ->
 
 
 def likeliest_by_note(scores: np.ndarray, begins: np.ndarray) -> np.ndarray:
-    """int (time_steps,): for each note, the column of scores (time_steps, n) with the greatest sum over its length.
-
-    begins: bool (time_steps,), True at step 0 and where a note begins.
-    """
+    """int (time_steps,): the column of scores (time_steps, n) with the greatest sum over each note; bool begins."""
     return np.add.reduceat(scores, np.flatnonzero(begins)).argmax(1)[np.cumsum(begins) - 1]
 
 
@@ -275,9 +269,7 @@ class Tokens:
         """The piece of ``tokens`` (time_steps, voices). A hold with nothing to hold is a rest. Raises MusicError."""
         tokens = np.asarray(tokens)
         if tokens.ndim != 2 or tokens.dtype.kind not in "iu":
-            raise MusicError(
-                f"tokens are {tokens.dtype} {tokens.shape}; they must be whole numbers (time_steps, voices)."
-            )
+            raise MusicError(f"tokens are {tokens.dtype} {tokens.shape}; give whole numbers (time_steps, voices).")
         if tokens.size and not 0 <= tokens.min() <= tokens.max() < self.vocabulary:
             wrong = tokens.min() if tokens.min() < 0 else tokens.max()
             raise MusicError(f"token {wrong}; this encoding has 0..{self.vocabulary - 1}. Widen low=/high=.")

@@ -86,9 +86,7 @@ def midi_raw(data: bytes) -> Raw:
         raise UnreadableFile(f"as MIDI it is damaged ({reason}). Export or download the file anew.") from error
     quarter = file.ticks_per_beat
     if quarter < 1:
-        raise UnreadableFile(
-            f"its division is {quarter}; only ticks per quarter (1..32767) are read. Export it with musical time."
-        )
+        raise UnreadableFile(f"its division is {quarter}; only ticks per quarter (1..32767) are read. Export it anew.")
     raw = Raw([], ordered=False)
     first: dict[str, object] = {}
     metres: list[tuple[int, int, int]] = []

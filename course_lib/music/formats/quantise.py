@@ -232,9 +232,7 @@ def _divide(notes: list[RawNote], grid: int) -> list[list[RawNote]]:
         voice = next((v for v, time in enumerate(free_from) if time <= note.start), len(free_from))
         free_from[voice : voice + 1] = [until]
         if len(free_from) > MAX_VOICES:
-            raise TooLarge(
-                f"more than {MAX_VOICES} notes sound at once; up to {MAX_VOICES} voices are read. Leave parts out."
-            )
+            raise TooLarge(f"more than {MAX_VOICES} notes sound at once; up to {MAX_VOICES} are read. Leave parts out.")
     count = len(free_from)
     free_from = [-math.inf] * count
     lines: list[list[RawNote]] = [[] for _ in range(count)]

@@ -100,9 +100,8 @@ class CopyDetector:
             for row in (*part.chord, *part.motion):
                 self._numbers.setdefault(row.tobytes(), len(self._numbers))
         numbered = [self._numbered(part) for part in parts]
-        self._chord, self._motion = (
-            np.concatenate([[-1, *rows[kind]] for rows in numbered]).astype(np.int32) for kind in range(2)
-        )
+        kinds = (np.concatenate([[-1, *rows[kind]] for rows in numbered]) for kind in range(2))
+        self._chord, self._motion = (kind.astype(np.int32) for kind in kinds)
 
     def _rows(self, piece: Piece) -> _Rows:
         model = self.training[0]
@@ -179,9 +178,8 @@ class CopyDetector:
         rhythm, onsets take the place of time steps. Raises WrongMetre if no training piece is long enough.
         """
         pitch = self._rows(piece).pitch.astype(int)
-        starts = np.concatenate(
-            [np.arange(a, a + n - len(pitch) + 1) for a, n in zip(self._firsts, self._lengths, strict=True)]
-        )
+        pieces = zip(self._firsts, self._lengths, strict=True)
+        starts = np.concatenate([np.arange(first, first + n - len(pitch) + 1) for first, n in pieces])
         if not len(pitch) or not len(starts):
             raise WrongMetre(
                 f"{piece.title!r} has {len(pitch)} steps to compare, the longest training piece {self._lengths.max()}. "

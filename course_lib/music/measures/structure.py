@@ -37,9 +37,7 @@ def self_similarity(piece: Piece, window: int = 4) -> np.ndarray:
     """
     parts = len(piece) // window
     if parts < 3:
-        raise MusicError(
-            f"{len(piece)} time steps hold {parts} parts of {window}; there must be 3. Take a longer piece."
-        )
+        raise MusicError(f"{len(piece)} time steps hold {parts} parts of {window}; it must hold 3. Take a longer one.")
     rows = piece.pitch_counts(128)[: parts * window].reshape(parts, -1).astype(float)
     rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
     return rows @ rows.T
