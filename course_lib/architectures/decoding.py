@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import keras
@@ -29,39 +30,38 @@ class Sampler(keras.Model):
         self.part, self.symbols, self.built = part, part.symbols, True
         self.compile(jit_compile=jit)
 
-    def call(self, inputs: list[Tensor]) -> Tensor:
-        """prompt int (n, steps), chance (n, steps), temperature, top_k int (n, 1), condition → int (n, steps)."""
-        prompt, chance, temperature, top_k, *condition = inputs
+    def call(self, inputs: tuple) -> Tensor:
+        """prompt int, chance (n, steps), temperature (n, 1), [top_k int (n, 1)] or [], condition → int (n, steps)."""
+        prompt, chance, temperature, top_k, condition = inputs
         n, steps = ops.shape(prompt)
+        heat, random = ops.maximum(temperature, 1e-4), temperature[:, 0] > 0
         symbols = np.arange(self.symbols)
         never = np.where(np.isin(symbols, (PAD, START)), -1e9, 0.0).astype("float32")
         end_is_given = ops.any(prompt == END, axis=1, keepdims=True)
         never = never + ops.where(end_is_given, np.where(symbols == END, -1e9, 0.0).astype("float32"), 0.0)
 
-        def going_on(t: Tensor, made: Tensor, ended: Tensor, states: list) -> Tensor:
+        def going_on(t: Tensor, number: Tensor, made: Tensor, ended: Tensor, states: list) -> Tensor:
             return ops.logical_and(t < steps, ops.logical_not(ops.all(ended)))
 
-        def draw(t: Tensor, made: Tensor, ended: Tensor, states: list) -> tuple:
-            logits, states = self.part.step(ops.take(made, t - 1, axis=1), states, condition)
+        def draw(t: Tensor, number: Tensor, made: Tensor, ended: Tensor, states: list) -> tuple:
+            logits, states = self.part.step(number, states, condition)
             logits = logits + never
-
-            def likeliest() -> Tensor:
-                least = ops.take_along_axis(ops.sort(logits, axis=-1), self.symbols - top_k, axis=-1)
-                return ops.where(logits < least, -1e9, logits)
-
-            chosen = ops.cond(ops.all(top_k == self.symbols), lambda: logits, likeliest)  # sorting takes time
-            up_to = ops.cumsum(ops.softmax(chosen / ops.maximum(temperature, 1e-4), axis=-1), axis=-1)
+            for kept in top_k:
+                least = ops.take_along_axis(ops.sort(logits, axis=-1), self.symbols - kept, axis=-1)
+                logits = ops.where(logits < least, -1e9, logits)
+            up_to = ops.cumsum(ops.softmax(logits / heat, axis=-1), axis=-1)
             # The first symbol whose share of 0..1 reaches beyond the random number.
             drawn = ops.sum(ops.cast(up_to <= ops.take(chance, t, axis=1)[:, None] * up_to[:, -1:], "int32"), axis=-1)
-            drawn = ops.where(temperature[:, 0] > 0, drawn, ops.cast(ops.argmax(logits, axis=-1), "int32"))
+            drawn = ops.where(random, drawn, ops.cast(ops.argmax(logits, axis=-1), "int32"))
             given = ops.take(prompt, t, axis=1)
             number = ops.where(given != PAD, given, ops.where(ended, PAD, ops.minimum(drawn, self.symbols - 1)))
             made = ops.slice_update(made, (0, t), number[:, None])
-            return t + 1, made, ops.logical_or(ended, number == END), states
+            return t + 1, number, made, ops.logical_or(ended, number == END), states
 
         begun = ops.where(ops.arange(steps, dtype="int32") == 0, prompt, PAD)
-        state = 1, begun, ops.zeros_like(prompt[:, 0], dtype="bool"), self.part.start(condition, n)
-        return ops.while_loop(going_on, draw, state)[1]
+        ended = ops.zeros_like(prompt[:, 0], dtype="bool")
+        state = 1, prompt[:, 0], begun, ended, self.part.start(condition, n)
+        return ops.while_loop(going_on, draw, state)[2]
 
     def sample(
         self,
@@ -103,8 +103,8 @@ class Sampler(keras.Model):
             rows[np.arange(n), 1 + np.asarray(length)] = END
         chance = np.broadcast_to(np.insert(chance, 0, 0.0, axis=-1), rows.shape)  # START is not sampled
         heat = np.full((n, 1), temperature, np.float32)
-        kept = np.full((n, 1), min(top_k or self.symbols, self.symbols), np.int32)
-        return np.asarray(self.predict_on_batch([rows, chance.astype(np.float32), heat, kept, *condition]))
+        kept = [np.full((n, 1), min(top_k, self.symbols), np.int32)] if top_k else []
+        return np.asarray(self.predict_on_batch((rows, chance.astype(np.float32), heat, kept, condition)))
 
 
 class Written(NamedTuple):
@@ -115,6 +115,24 @@ class Written(NamedTuple):
 
     numbers: np.ndarray
     log_p: np.ndarray
+
+
+class _Step(keras.Model):
+    """One compiled step of a part."""
+
+    def __init__(self, part: StepByStep) -> None:
+        super().__init__(name="step")
+        self.part, self.built = part, True
+        self.compile(jit_compile=False)
+
+    def call(self, inputs: tuple) -> tuple:
+        return self.part.step(*inputs)
+
+
+@lru_cache(maxsize=16)
+def compiled_step(part: StepByStep) -> keras.Model:
+    """The part's ``step`` as a model to be called with ``predict_on_batch``; compiled once. Notebook: 10."""
+    return _Step(part)
 
 
 def beam_search(
@@ -142,13 +160,13 @@ def beam_search(
     if length is not None and (np.shape(length) != (n,) or np.min(length) < 0 or np.max(length) >= longest):
         raise ValueError(f"length {length}; it must be ({n},) numbers 0..{longest - 1}. Raise longest=.")
     condition = [ops.repeat(ops.convert_to_tensor(one), width, axis=0) for one in condition]
-    states = part.start(condition, n * width)
-    made = np.full((n, width, longest), PAD, np.int32)
+    states = keras.tree.map_structure(ops.convert_to_numpy, part.start(condition, n * width))
+    step, made = compiled_step(part), np.full((n, width, longest), PAD, np.int32)
     log_p = np.where(np.arange(width) == 0, 0.0, np.full((n, width), -np.inf))  # at first all are the same, empty one
     number, over = np.full((n, width), START), np.zeros((n, width), bool)
     for t in range(longest):
-        logits, states = part.step(ops.convert_to_tensor(number.ravel(), "int32"), states, condition)
-        logits = ops.convert_to_numpy(logits).reshape(n, width, -1).astype(float)
+        logits, states = step.predict_on_batch((number.astype(np.int32).ravel(), states, condition))
+        logits = logits.reshape(n, width, -1).astype(float)
         each = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
         may = np.tile(~np.isin(symbols, (PAD, START)), (n, 1))
         if length is not None:
@@ -165,7 +183,7 @@ def beam_search(
         if over[np.isfinite(log_p)].all():
             break
         rows = (np.arange(n)[:, None] * width + parent).ravel()
-        states = keras.tree.map_structure(lambda state, rows=rows: ops.take(state, rows, axis=0), states)
+        states = keras.tree.map_structure(lambda state, rows=rows: state[rows], states)
     return Written(made[:, 0], log_p[:, 0])
 
 
