@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from html import escape
@@ -161,12 +162,13 @@ class Form:
     def _repr_html_(self) -> str:
         items = ""
         for n, (piece, answer) in enumerate(self.rows, 1):
-            name = f"turing-{id(self)}-{n}"
+            sound = _sound(piece)
+            name = f"turing-{zlib.crc32(sound.encode()):08x}-{n}"
             choices = " ".join(f'<label><input type="radio" name="{name}"> {word}</label>' for word in _WORD.values())
             items += (
                 f'<fieldset style="border:1px solid #b5b5b5;border-radius:6px;padding:4px 8px;margin:0;min-width:0">'
                 f'<legend style="width:auto;font-size:inherit;margin:0;border:0">Piece {n}</legend><audio controls '
-                f'style="width:100%;height:36px" aria-label="Piece {n}" src="{_sound(piece)}"></audio><br>{choices}'
+                f'style="width:100%;height:36px" aria-label="Piece {n}" src="{sound}"></audio><br>{choices}'
                 f'<details style="margin-top:4px"><summary>Answer</summary>{escape(answer)}</details></fieldset>'
             )
         grid = "display:grid;grid-template-columns:repeat(auto-fill,minmax(220px,1fr));gap:8px"
