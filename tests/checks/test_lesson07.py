@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 
@@ -124,7 +123,8 @@ def test_unusual_right_answers_pass(check: int, answer: object) -> None:
         (4, lambda slopes: np.abs(slopes).sum(axis=-1), "one number"),
         (5, lambda: keras.Sequential([keras.Input((47,)), layers.Dense(47)]), "expected a GAN"),
         (5, lambda: plane_gan("soft"), "not 0 or 1"),
-        (5, lambda: plane_gan(rate=0.0), "covers"),
+        (5, lambda: plane_gan(rate=0.0), "noise covers everything"),
+        (5, lambda: plane_gan(steps=(1, 10)), "it has collapsed"),
     ],
 )
 def test_a_wrong_answer_gets_its_reason(check: int, answer: object, reason: str) -> None:
@@ -133,8 +133,5 @@ def test_a_wrong_answer_gets_its_reason(check: int, answer: object, reason: str)
 
 
 def test_an_unusual_gan_passes_too() -> None:
-    feedback = lesson07.check_5(
-        lambda: plane_gan("argmax", rate=2e-3, objective="hinge", penalty=R1(0.2), average=0.95)
-    )
-    assert feedback.passed or "covers" in feedback.message
-    assert math.isfinite(float(re.search(r"covers (\d\.\d+)", feedback.message)[1]))
+    feedback = lesson07.check_5(lambda: plane_gan(rate=2e-3, objective="hinge", penalty=R1(0.2), average=0.95))
+    assert feedback.passed, feedback.message
