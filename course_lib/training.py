@@ -41,9 +41,14 @@ class Trained(NamedTuple):
     record: dict[str, Any]
 
     def __repr__(self) -> str:
-        losses = self.history.get("loss", [])
+        losses, epochs = self.history.get("loss", []), _epochs(self.history)
         ended = f", loss {losses[0]:.3g} → {losses[-1]:.3g}" if losses else ""
-        return f"Trained({len(losses)} epoch{'s' * (len(losses) != 1)} in {self.seconds:.1f} s{ended})"
+        return f"Trained({epochs} epoch{'s' * (epochs != 1)} in {self.seconds:.1f} s{ended})"
+
+
+def _epochs(history: History) -> int:
+    """Epochs that a history has."""
+    return max(map(len, history.values()), default=0)
 
 
 def profile() -> str:
@@ -120,8 +125,16 @@ def load_pretrained(model: keras.Model, name: str) -> dict[str, Any]:
     return record
 
 
+def _optimizers(model: keras.Model) -> list[keras.Optimizer]:
+    """The optimizers of a compiled model: one, or those in its ``optimizers``."""
+    return list(getattr(model, "optimizers", [model.optimizer]))
+
+
 class _Progress(keras.callbacks.Callback):
-    """Keeps the best weights, stops early, reports, and writes a checkpoint from which a later run goes on."""
+    """Keeps the best weights, stops early, reports, and writes a checkpoint from which a later run goes on.
+
+    monitor: None keeps the last weights.
+    """
 
     def __init__(
         self,
@@ -131,19 +144,19 @@ class _Progress(keras.callbacks.Callback):
         seconds: float,
         clock: Callable[[], float],
         patience: int,
-        monitor: str,
+        monitor: str | None,
         watch: Watch | None,
     ) -> None:
         super().__init__()
         self.path, self.run, self.epochs, self.limit, self.clock = path, run, epochs, seconds, clock
         self.patience, self.monitor, self.watch = patience, monitor, watch
         self.history: History = {}
-        self.best_weights: list[np.ndarray] | None = None
+        self.best_weights: list[np.ndarray] = []
         self.state: tuple | None = None
         self.before = 0.0
 
     def _variables(self) -> list[Any]:
-        return [*self.model.variables, *self.model.optimizer.variables]
+        return [*self.model.variables, *(v for optimizer in _optimizers(self.model) for v in optimizer.variables)]
 
     def restore(self, model: keras.Model) -> None:
         """Go on from the checkpoint of the same run, if there is one."""
@@ -171,7 +184,7 @@ class _Progress(keras.callbacks.Callback):
     @property
     def done(self) -> int:
         """Epochs finished."""
-        return len(self.history.get("loss", ()))
+        return _epochs(self.history)
 
     @property
     def seconds(self) -> float:
@@ -195,12 +208,15 @@ class _Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         for key, value in (logs or {}).items():
             self.history.setdefault(key, []).append(float(value))
-        values = self.history[self.monitor]
-        if not np.isfinite(values[-1]):
-            raise FloatingPointError(
-                f"{self.monitor} is {values[-1]} after epoch {self.done}: training diverged. Lower the learning rate."
-            )
-        if values[-1] == min(values):
+        if self.monitor and self.monitor not in self.history:
+            found = ", ".join(self.history)
+            raise ValueError(f"no {self.monitor} among {found}: give monitor= one of them, or keep='last'.")
+        for key in [self.monitor] if self.monitor else self.history:
+            if not np.isfinite(value := self.history[key][-1]):
+                raise FloatingPointError(
+                    f"{key} is {value} after epoch {self.done}: training diverged. Lower the learning rate."
+                )
+        if self.monitor and self.history[self.monitor][-1] == min(self.history[self.monitor]):
             self.best_weights = self.model.get_weights()
         if self.path:
             self.state = random.getstate(), [np.asarray(variable).copy() for variable in self._variables()]
@@ -245,6 +261,7 @@ def fit(
     batch_size: int = 64,
     seed: int = 0,
     patience: int | None = None,
+    keep: str = "best",
     monitor: str | None = None,
     quick_seconds: float = 5.0,
     watch: Watch | None = None,
@@ -254,7 +271,7 @@ def fit(
     checkpoint: Path | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Trained:
-    """Train a compiled model and end with its best weights.
+    """Train a compiled model and end with its best weights, or its last.
 
     name: under which weights are shipped. With a name, the *quick* profile trains for ``quick_seconds`` (perhaps 0)
         and then loads the shipped weights; *full* trains all epochs, resumes after an interrupt, and rewrites them.
@@ -262,6 +279,8 @@ def fit(
     epochs, batch_size, validation_data: as in ``keras.Model.fit``.
     seed: seeds Python, NumPy and the backend.
     patience: epochs without a better ``monitor`` before training stops (default: never).
+    keep: "best": the weights of the epoch with the lowest ``monitor``; "last": those of the last epoch, for a model
+        whose loss does not measure progress, such as a ``GAN``.
     monitor: what to minimise; ``val_loss`` with validation data, else ``loss``.
     watch: called after each epoch with (history, epochs done, epochs planned, seconds left).
     score: called at the end of a full run; its numbers stand in the record beside the weights.
@@ -270,17 +289,21 @@ def fit(
     callbacks: are called before this function looks at the logs, and may add what it is to monitor. Each finds
         ``seconds`` of training, ``limit``, epochs ``done`` and ``epochs`` planned in its attribute ``progress``.
 
-    Raises FloatingPointError when the loss is no longer finite, and what ``load_pretrained`` raises.
+    Raises FloatingPointError when the loss is no longer finite, ValueError for another ``keep`` or a monitor that is
+    not there, and what ``load_pretrained`` raises.
     """
     keras.utils.set_random_seed(seed)
     shipped = name is not None and profile() == "quick"
     full = name is not None and not shipped
+    if keep not in ("best", "last"):
+        raise ValueError(f'keep is "{keep}"; choose "best" or "last".')
     monitor = monitor or ("val_loss" if validation_data is not None else "loss")
     shapes = [tuple(w.shape) for w in model.weights]
     settings = [name, seed, epochs, batch_size, shapes, keras.tree.map_structure(np.shape, (x, y))]
-    optimizer = keras.saving.serialize_keras_object(model.optimizer)
-    optimizer["config"].pop("name", None)  # Keras numbers it: adam, adam_1, … each time a cell is run again
-    run = hashlib.sha256(json.dumps([settings, optimizer], default=str).encode()).hexdigest()[:16]
+    optimizers = [keras.saving.serialize_keras_object(optimizer) for optimizer in _optimizers(model)]
+    for optimizer in optimizers:
+        optimizer["config"].pop("name", None)  # Keras numbers it: adam, adam_1, … each time a cell is run again
+    run = hashlib.sha256(json.dumps([settings, *optimizers], default=str).encode()).hexdigest()[:16]
     progress = _Progress(
         CHECKPOINTS / f"{name}.npz" if full else checkpoint,
         run,
@@ -288,10 +311,11 @@ def fit(
         quick_seconds if shipped else limit,
         clock,
         patience or epochs,
-        monitor,
+        monitor if keep == "best" else None,
         watch,
     )
-    model.optimizer.build(model.trainable_variables)
+    if model.optimizer is not None:  # several are built by the model's own compile
+        model.optimizer.build(model.trainable_variables)
     progress.restore(model)
     for callback in callbacks:
         callback.progress = progress
@@ -317,12 +341,13 @@ def fit(
     seconds = progress.seconds
     if shipped:
         return Trained(progress.history, seconds, load_pretrained(model, name))
-    model.set_weights(progress.best_weights)
+    if keep == "best":
+        model.set_weights(progress.best_weights)
     record = {
         "seed": seed,
         "seconds": round(seconds, 1),
         "epochs": progress.done,
-        "best_epoch": int(np.argmin(progress.history[monitor])) + 1,
+        "best_epoch": int(np.argmin(progress.history[monitor])) + 1 if keep == "best" else progress.done,
         "parameters": model.count_params(),
         "keras": f"{keras.__version__} ({keras.backend.backend()})",
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",

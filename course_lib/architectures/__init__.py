@@ -1,5 +1,6 @@
 """Networks in plain Keras: tensors in, tensors out. Imports no music."""
 
+from course_lib.architectures.adversarial import GAN, OBJECTIVES, R1, Choice, GradientPenalty
 from course_lib.architectures.attention import Attention, AttentiveDecoder, attention_encoder
 from course_lib.architectures.autoencoder import Autoencoder, KLSparsity, L1Sparsity, Stack, TiedDense
 from course_lib.architectures.batches import (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import keras
@@ -29,9 +30,9 @@ class Sampler(keras.Model):
         self.part, self.symbols, self.built = part, part.symbols, True
         self.compile(jit_compile=jit)
 
-    def call(self, inputs: list[Tensor]) -> Tensor:
-        """prompt int (n, steps), chance (n, steps), temperature, top_k int (n, 1), condition → int (n, steps)."""
-        prompt, chance, temperature, top_k, *condition = inputs
+    def call(self, inputs: tuple) -> Tensor:
+        """prompt int, chance (n, steps), temperature (n, 1), [top_k int (n, 1)] or [], condition → int (n, steps)."""
+        prompt, chance, temperature, top_k, condition = inputs
         n, steps = ops.shape(prompt)
         symbols = np.arange(self.symbols)
         never = np.where(np.isin(symbols, (PAD, START)), -1e9, 0.0).astype("float32")
@@ -44,13 +45,10 @@ class Sampler(keras.Model):
         def draw(t: Tensor, made: Tensor, ended: Tensor, states: list) -> tuple:
             logits, states = self.part.step(ops.take(made, t - 1, axis=1), states, condition)
             logits = logits + never
-
-            def likeliest() -> Tensor:
-                least = ops.take_along_axis(ops.sort(logits, axis=-1), self.symbols - top_k, axis=-1)
-                return ops.where(logits < least, -1e9, logits)
-
-            chosen = ops.cond(ops.all(top_k == self.symbols), lambda: logits, likeliest)  # sorting takes time
-            up_to = ops.cumsum(ops.softmax(chosen / ops.maximum(temperature, 1e-4), axis=-1), axis=-1)
+            for kept in top_k:
+                least = ops.take_along_axis(ops.sort(logits, axis=-1), self.symbols - kept, axis=-1)
+                logits = ops.where(logits < least, -1e9, logits)
+            up_to = ops.cumsum(ops.softmax(logits / ops.maximum(temperature, 1e-4), axis=-1), axis=-1)
             # The first symbol whose share of 0..1 reaches beyond the random number.
             drawn = ops.sum(ops.cast(up_to <= ops.take(chance, t, axis=1)[:, None] * up_to[:, -1:], "int32"), axis=-1)
             drawn = ops.where(temperature[:, 0] > 0, drawn, ops.cast(ops.argmax(logits, axis=-1), "int32"))
@@ -103,8 +101,8 @@ class Sampler(keras.Model):
             rows[np.arange(n), 1 + np.asarray(length)] = END
         chance = np.broadcast_to(np.insert(chance, 0, 0.0, axis=-1), rows.shape)  # START is not sampled
         heat = np.full((n, 1), temperature, np.float32)
-        kept = np.full((n, 1), min(top_k or self.symbols, self.symbols), np.int32)
-        return np.asarray(self.predict_on_batch([rows, chance.astype(np.float32), heat, kept, *condition]))
+        kept = [np.full((n, 1), min(top_k, self.symbols), np.int32)] if top_k else []
+        return np.asarray(self.predict_on_batch((rows, chance.astype(np.float32), heat, kept, condition)))
 
 
 class Written(NamedTuple):
@@ -115,6 +113,21 @@ class Written(NamedTuple):
 
     numbers: np.ndarray
     log_p: np.ndarray
+
+
+class _Step(keras.Model):
+    """One compiled step of a part."""
+
+    def __init__(self, part: StepByStep) -> None:
+        super().__init__(name="step")
+        self.part, self.built = part, True
+        self.compile(jit_compile=False)
+
+    def call(self, inputs: tuple) -> tuple:
+        return self.part.step(*inputs)
+
+
+_compiled = lru_cache(maxsize=16)(_Step)  # once for each part
 
 
 def beam_search(
@@ -141,14 +154,14 @@ def beam_search(
         raise ValueError(f"width is {width}; keep at least one sequence.")
     if length is not None and (np.shape(length) != (n,) or np.min(length) < 0 or np.max(length) >= longest):
         raise ValueError(f"length {length}; it must be ({n},) numbers 0..{longest - 1}. Raise longest=.")
-    condition = [ops.repeat(ops.convert_to_tensor(one), width, axis=0) for one in condition]
-    states = part.start(condition, n * width)
-    made = np.full((n, width, longest), PAD, np.int32)
+    condition = [np.repeat(ops.convert_to_numpy(one), width, axis=0) for one in condition]
+    states = keras.tree.map_structure(ops.convert_to_numpy, part.start(condition, n * width))
+    step, made = _compiled(part), np.full((n, width, longest), PAD, np.int32)
     log_p = np.where(np.arange(width) == 0, 0.0, np.full((n, width), -np.inf))  # at first all are the same, empty one
     number, over = np.full((n, width), START), np.zeros((n, width), bool)
     for t in range(longest):
-        logits, states = part.step(ops.convert_to_tensor(number.ravel(), "int32"), states, condition)
-        logits = ops.convert_to_numpy(logits).reshape(n, width, -1).astype(float)
+        logits, states = step.predict_on_batch((number.astype(np.int32).ravel(), states, condition))
+        logits = logits.reshape(n, width, -1).astype(float)
         each = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
         may = np.tile(~np.isin(symbols, (PAD, START)), (n, 1))
         if length is not None:
@@ -165,7 +178,7 @@ def beam_search(
         if over[np.isfinite(log_p)].all():
             break
         rows = (np.arange(n)[:, None] * width + parent).ravel()
-        states = keras.tree.map_structure(lambda state, rows=rows: ops.take(state, rows, axis=0), states)
+        states = keras.tree.map_structure(lambda state, rows=rows: state[rows], states)
     return Written(made[:, 0], log_p[:, 0])
 
 

@@ -27,6 +27,20 @@ from course_lib.music.measures.metrics import (
     voice_crossings,
     within,
 )
+from course_lib.music.measures.realism import (
+    FeatureSpace,
+    Neighbours,
+    Realism,
+    TwoSample,
+    agreement,
+    binomial_interval,
+    fragmentation,
+    frechet_distance,
+    neighbours,
+    realism_row,
+    two_sample_test,
+    window_features,
+)
 from course_lib.music.measures.structure import (
     Template,
     correlation,
