@@ -14,7 +14,7 @@ from course_lib.architectures.batches import (
 )
 from course_lib.architectures.boltzmann import RBM, ConvolutionalRBM, ExactRBM, UniformNumbers, clamped_gibbs, cooled
 from course_lib.architectures.crbm_constraints import Places, SelfSimilarity, Sums, constrained, cooling
-from course_lib.architectures.decoding import AutoregressiveSampler, Gibbs, Sampler, Written, beam_search
+from course_lib.architectures.decoding import AutoregressiveSampler, Gibbs, Sampler, Written, beam_search, compiled_step
 from course_lib.architectures.feedforward import harmoniser, minibach
 from course_lib.architectures.losses import GroupedCrossEntropy, TokenCrossEntropy, token_nats
 from course_lib.architectures.nade import NADE, AutoregressiveFrames, ExactFrames, Independent, UnitByUnit

@@ -129,7 +129,10 @@ class _Step(keras.Model):
         return self.part.step(*inputs)
 
 
-_compiled = lru_cache(maxsize=16)(_Step)  # once for each part
+@lru_cache(maxsize=16)
+def compiled_step(part: StepByStep) -> keras.Model:
+    """The part's ``step`` as a model to be called with ``predict_on_batch``; compiled once. Notebook: 10."""
+    return _Step(part)
 
 
 def beam_search(
@@ -158,7 +161,7 @@ def beam_search(
         raise ValueError(f"length {length}; it must be ({n},) numbers 0..{longest - 1}. Raise longest=.")
     condition = [ops.repeat(ops.convert_to_tensor(one), width, axis=0) for one in condition]
     states = keras.tree.map_structure(ops.convert_to_numpy, part.start(condition, n * width))
-    step, made = _compiled(part), np.full((n, width, longest), PAD, np.int32)
+    step, made = compiled_step(part), np.full((n, width, longest), PAD, np.int32)
     log_p = np.where(np.arange(width) == 0, 0.0, np.full((n, width), -np.inf))  # at first all are the same, empty one
     number, over = np.full((n, width), START), np.zeros((n, width), bool)
     for t in range(longest):
