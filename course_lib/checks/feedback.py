@@ -92,8 +92,8 @@ def call(
         with np.errstate(all="ignore"):
             returned = function(*arguments)
     except Exception as error:  # whatever a reader's code raises is shown to the reader
-        raise NotYet(f"{where}It stopped with {type(error).__name__}: {error}") from error
-    begun(returned, f"{where}Your function returns ... : {hint}")
+        raise NotYet(f"{where}{'it' if where else 'It'} stopped with {type(error).__name__}: {error}") from error
+    begun(returned, f"{where}{'your' if where else 'Your'} function returns ... : {hint}")
     if shape is None:
         return returned
     try:
