@@ -27,12 +27,12 @@ def test_a_check_gives_feedback_and_keeps_its_docstring() -> None:
 @pytest.mark.parametrize(
     ("returned", "shape", "hint"),
     [
-        (None, None, r"here: Your function returns \.\.\. : begin"),
-        (np.zeros(3), (2,), r"here: It returns shape \(3,\); expected \(2,\), one a step\."),
-        (np.zeros(3), (), r"It returns shape \(3,\); expected one number\."),
-        (7, (2,), r"It returns 7; expected \(2,\)"),
-        ("ab", (), r"It returns 'ab'; expected one number"),
-        ({}, (), r"It returns {}; expected one number"),
+        (None, None, r"here: your function returns \.\.\. : begin"),
+        (np.zeros(3), (2,), r"here: it returns shape \(3,\); expected \(2,\), one a step\."),
+        (np.zeros(3), (), r"it returns shape \(3,\); expected one number\."),
+        (7, (2,), r"it returns 7; expected \(2,\)"),
+        ("ab", (), r"it returns 'ab'; expected one number"),
+        ({}, (), r"it returns {}; expected one number"),
     ],
 )
 def test_what_a_function_must_not_return(returned: object, shape: tuple | None, hint: str) -> None:
@@ -44,7 +44,7 @@ def test_a_call_gives_floats_of_the_shape_or_what_came_back() -> None:
     assert call(lambda: [1, 2], shape=(2,)).dtype == float
     assert call(lambda: np.array(2), shape=()) == 2.0
     assert call(lambda: "anything") == "anything"
-    with pytest.raises(NotYet, match="It stopped with KeyError: 'x'"):
+    with pytest.raises(NotYet, match="it stopped with KeyError: 'x'"):
         call(lambda: {}["x"])
 
 
