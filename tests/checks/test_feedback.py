@@ -44,7 +44,7 @@ def test_a_call_gives_floats_of_the_shape_or_what_came_back() -> None:
     assert call(lambda: [1, 2], shape=(2,)).dtype == float
     assert call(lambda: np.array(2), shape=()) == 2.0
     assert call(lambda: "anything") == "anything"
-    with pytest.raises(NotYet, match="it stopped with KeyError: 'x'"):
+    with pytest.raises(NotYet, match="It stopped with KeyError: 'x'"):
         call(lambda: {}["x"])
 
 
