@@ -23,6 +23,14 @@ from course_lib.music.datasets import celtic_vocabulary, chorale_phrases, window
 from course_lib.music.encodings.abc_tokens import NotATune, tokens_to_piece
 from course_lib.music.encodings.chords import chord_piece, half_bars, segments, transposed_chords
 from course_lib.music.encodings.frames import frames_piece, piano_frames, pitch_sets, sets_piece
+from course_lib.music.encodings.lead_sheets import (
+    BAR,
+    MELODY_PITCHES,
+    bars_piece,
+    chord_bars,
+    chord_features,
+    lead_sheet,
+)
 from course_lib.music.encodings.phrases import BASS, FIRST, GRID, LONGEST_PHRASE, SOPRANO
 from course_lib.music.encodings.voices import MINIBACH_RANGES, OneHot, VoiceRoll
 from course_lib.music.encodings.windows import SlidingWindow
@@ -184,6 +192,19 @@ def write_chords(model: keras.Model, piece: Piece, seed: int) -> Piece:
     return chord_piece(melody, row[:count] - FIRST, GRID)
 
 
+def write_melody(model: keras.Model, piece: Piece, seed: int) -> Piece:
+    """A new melody over the chords of the full bars of 4/4, bar after bar, within C4..B5. Lesson 15."""
+    bars = chord_bars([lead_sheet(piece)])
+    if not len(bars.chord):
+        raise MusicError(f"{piece.title!r} has no full bar of 4/4 with a chord in both halves. Take another piece.")
+    made = [np.full((1, BAR), -1)]
+    for number, chord in enumerate(bars.chord):
+        before = (made[-1][..., None] == np.arange(MELODY_PITCHES)).astype(np.float32)
+        output = model.sample(1, seed + number, [chord_features(chord[None]), before])
+        made.append(np.asarray(output).argmax(-1))
+    return bars_piece(np.concatenate(made[1:]), bars.chord, piece.title, piece.tempo)
+
+
 def impose_structure(model: keras.Model, piece: Piece, seed: int) -> Piece:
     """New notes with the structure, the key and the onsets of the first eight bars. Lesson 13."""
     roll, goal = VoiceRoll(), template(piece)
@@ -211,6 +232,7 @@ class Exhibit(NamedTuple):
 
 VRAE = "Variational(Autoencoder(RNN, RNN))"
 ENCODER_DECODER = "Autoencoder(RNN, RNN)"
+MIDINET = "GAN(Conditioning(Convolutional(Feedforward), …), Conditioning(Convolutional(Feedforward), …))"
 EXHIBITS = {
     "02_sliding": Exhibit(
         "One step at a time", "Feedforward", partial(harmonise, window=SlidingWindow(common_key=False, metre=False))
@@ -257,6 +279,8 @@ EXHIBITS = {
     "12_lstm_nade": Exhibit("LSTM-NADE", "LSTM ∘ NADE", partial(carry_on, shift=3)),
     "12_notes": Exhibit("LSTM, note by note", "LSTM ∘ NADE", partial(carry_on, shift=3)),
     "13_crbm": Exhibit("C-RBM, structure imposed", "Convolutional(RBM)", impose_structure),
+    "15_stable": Exhibit("MidiNet, stable", MIDINET, write_melody),
+    "15_creative": Exhibit("MidiNet, creative", MIDINET, write_melody),
 }
 """Name of the shipped weights, with the lesson's number in front → the system."""
 

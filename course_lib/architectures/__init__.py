@@ -13,6 +13,18 @@ from course_lib.architectures.batches import (
     shifted_right,
 )
 from course_lib.architectures.boltzmann import RBM, ConvolutionalRBM, ExactRBM, UniformNumbers, clamped_gibbs, cooled
+from course_lib.architectures.conditioning import (
+    Level,
+    conditioned,
+    joined,
+    light_discriminator,
+    light_generator,
+    light_history,
+    paper_discriminator,
+    paper_generator,
+    paper_history,
+    products,
+)
 from course_lib.architectures.crbm_constraints import Places, SelfSimilarity, Sums, constrained, cooling
 from course_lib.architectures.decoding import AutoregressiveSampler, Gibbs, Sampler, Written, beam_search, compiled_step
 from course_lib.architectures.feedforward import harmoniser, minibach

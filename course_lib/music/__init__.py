@@ -15,7 +15,15 @@ from course_lib.music.datasets import (
     without_rests,
 )
 from course_lib.music.errors import MusicError, MusicWarning, PitchOutOfRange, WrongMetre, WrongVoices
-from course_lib.music.files import midi_bytes, read, read_bytes, read_many, write_midi, write_musicxml
+from course_lib.music.files import (
+    midi_bytes,
+    read,
+    read_bytes,
+    read_lead_sheet,
+    read_many,
+    write_midi,
+    write_musicxml,
+)
 from course_lib.music.keys import (
     PITCH_CLASSES,
     estimate_key,

@@ -5,7 +5,8 @@ that can be wrong with a file is a MusicError, whose message names the file, the
 
 What happens to the music of other programs: it is put on a grid (of sixteenths, unless asked otherwise); notes that
 sound at once in one part are divided into voices from high to low; the first time signature, key and tempo are
-kept throughout; repeats are not expanded; drums, grace notes and chord symbols are left out. A MusicWarning names
+kept throughout; repeats are not expanded; drums, grace notes and chord symbols (but see
+``read_lead_sheet``) are left out. A MusicWarning names
 what this changed.
 
 Notebook: 01.
@@ -22,7 +23,16 @@ import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from course_lib.music.errors import MusicError, MusicWarning, NotMusic, SeveralTunes, TooLarge, UnreadableFile
+from course_lib.music.encodings.lead_sheets import LeadSheet, chords_of_symbols, lead_sheet
+from course_lib.music.errors import (
+    MusicError,
+    MusicWarning,
+    NotMusic,
+    SeveralTunes,
+    TooLarge,
+    UnreadableFile,
+    WrongVoices,
+)
 from course_lib.music.formats.abc import abc_raw, abc_tunes
 from course_lib.music.formats.midi import midi_bytes, midi_native, midi_raw
 from course_lib.music.formats.musicxml import musicxml, musicxml_native, musicxml_raw
@@ -64,6 +74,29 @@ def read_many(sources: Iterable[Source], steps_per_quarter: int | None = None) -
         for result in _tunes(source, steps_per_quarter):
             (pieces if isinstance(result, Piece) else errors).append(result)  # type: ignore[arg-type]
     return pieces, errors
+
+
+def read_lead_sheet(source: Source) -> LeadSheet:
+    """The melody of a file, its highest voice on a grid of sixteenths, and its chords, one a half bar.
+
+    The chords are the file's chord symbols (in ABC ``"Am"`` before a note; in MusicXML ``<harmony>``), each reduced to
+    its triad; where it has none, the triads of the lower voices. Raises as ``read``; WrongVoices for a single voice
+    without chord symbols. Notebook: 15.
+    """
+    name = _name(source)
+    try:
+        (make, native), *more = _parse(_load(source))
+        if more:
+            raise SeveralTunes(f"it holds {len(more) + 1} tunes. Give one: cut the others away.")
+        raw = make()
+        piece = to_piece(raw, 4, native)
+        if raw.chords:
+            return LeadSheet(piece.select(0), chords_of_symbols(piece, raw.chords))
+        return lead_sheet(piece)
+    except WrongVoices as error:
+        raise WrongVoices(f"{name}: it has no chord symbols and a single voice. Write symbols above it.") from error
+    except MusicError as error:
+        raise _named(error, name) from error
 
 
 def write_midi(piece: Piece, path: str | os.PathLike) -> Path:

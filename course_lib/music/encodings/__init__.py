@@ -36,6 +36,20 @@ from course_lib.music.encodings.frames import (
     sets_piece,
     with_transposition,
 )
+from course_lib.music.encodings.lead_sheets import (
+    BAR,
+    HALF,
+    LOWEST_MELODY,
+    MELODY_PITCHES,
+    Bars,
+    LeadSheet,
+    bars_piece,
+    chord_bars,
+    chord_features,
+    chord_number,
+    chord_tone_share,
+    lead_sheet,
+)
 from course_lib.music.encodings.phrases import (
     BASS,
     FIRST,

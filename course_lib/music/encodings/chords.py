@@ -17,8 +17,10 @@ CHORDS = (*PITCH_CLASSES, *(f"{name}m" for name in PITCH_CLASSES))
 """The 24 triads: twelve major, then twelve minor, by root from C upwards."""
 
 _TRIADS = np.array([[(root + step) % 12 for step in TRIADS[kind]] for kind in ("", "m") for root in range(12)])
-_MEMBERS = np.zeros((24, 12))
-np.put_along_axis(_MEMBERS, _TRIADS, 1, axis=1)
+MEMBERS = np.zeros((24, 12))
+np.put_along_axis(MEMBERS, _TRIADS, 1, axis=1)
+"""float (24, 12): 1 for the three pitch classes of each chord."""
+
 _ROOT = np.eye(12)[_TRIADS[:, 0]]
 
 
@@ -56,7 +58,7 @@ def triads(piece: Piece, length: int) -> np.ndarray:
     parts = segments(piece, length)
     last = len(piece.voices) - 1
     lower, bass = (pitch_classes(piece.select(*voices), parts) for voices in (range(1, last + 1), [last]))
-    score = lower @ (_MEMBERS + 0.5 * _ROOT).T + bass @ _ROOT.T
+    score = lower @ (MEMBERS + 0.5 * _ROOT).T + bass @ _ROOT.T
     return np.where(lower.any(axis=1), score.argmax(axis=1), NO_CHORD)
 
 
@@ -110,7 +112,7 @@ def chord_coverage(piece: Piece, length: int) -> float:
     """Share of what sounds below the melody that belongs to the chord of its segment, 0..1. Notebook: 09."""
     chord = triads(piece, length)
     lower = pitch_classes(piece.select(*range(1, len(piece.voices))), segments(piece, length))
-    return float((lower * _MEMBERS[chord])[chord != NO_CHORD].sum() / lower.sum())
+    return float((lower * MEMBERS[chord])[chord != NO_CHORD].sum() / lower.sum())
 
 
 def chord_piece(melody: Piece, chord: np.ndarray, length: int) -> Piece:

@@ -6,6 +6,7 @@ keep busy for minutes, and which loses dotted rhythms beside slurs.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -20,7 +21,8 @@ MAX_LETTERS = 200_000  # of one tune
 # Every repetition is bounded or cannot overlap with what follows it, so that no text takes more than linear time.
 TOKEN = re.compile(
     r"""
-      (?P<skip>"[^"\n]*"|\{[^}\n]{0,500}\}|%[^\n]*|&[^|\n]*|^\+:[^\n]*)  # chord names, grace notes, comments, overlays
+      "(?P<symbol>[^"\n]*)"
+    | (?P<skip>\{[^}\n]{0,500}\}|%[^\n]*|&[^|\n]*|^\+:[^\n]*)  # grace notes, comments, overlays
     | !(?P<decoration>[^!\n]{0,50})!
     | (?P<fermata>H(?=[.~uvT^_=]{0,5}[A-Ga-g\[]))
     | \[(?P<inline>[A-Za-z]):(?P<inline_value>[^\]\n]{0,200})\]
@@ -131,6 +133,7 @@ class _Voice:
     name: str = ""
     shift: int = 0
     sounds: list[_Sound] = field(default_factory=list)
+    symbols: list[tuple[int, str]] = field(default_factory=list)  # above the sound of this number
     before_bar: int = 0  # sounds before the first bar line
     unit: Fraction | None = None  # in whole notes; None: by the metre
     metre: tuple[int, int] | None = (4, 4)
@@ -153,10 +156,9 @@ class _Voice:
         length, self.broken = length * self.broken, 1.0
         self.places = [self.accidentals.read(text) for text, _ in notes]
         pitches = [midi_pitch(*place) + self.shift for place in self.places]
-        ties = [tie for _, tie in notes]
-        self.accidentals.tied = dict(place for place, tie in zip(self.places, ties, strict=True) if tie)
-        tied = {pitch for pitch, tie in zip(pitches, ties, strict=True) if tie}
-        self.sounds.append(_Sound(pitches, length, tied, self.fermata))
+        tied = [pair for *pair, (_, tie) in zip(pitches, self.places, notes, strict=True) if tie]
+        self.accidentals.tied = dict(place for _, place in tied)
+        self.sounds.append(_Sound(pitches, length, {pitch for pitch, _ in tied}, self.fermata))
         self.fermata = False
 
     def tie(self) -> None:
@@ -216,7 +218,7 @@ def abc_tunes(text: str) -> list[str]:
 
 
 def abc_raw(tune: str) -> Raw:
-    """One ABC tune as it stands. Grace notes, chord symbols and overlays are left out, repeats are not expanded.
+    """One ABC tune as it stands. Grace notes and overlays are left out, repeats are not expanded.
 
     The first tempo, key and metre count; accidentals last to the end of the bar in every octave. What comes
     before a first bar line that comes too early is a pickup. Raises UnreadableFile.
@@ -265,6 +267,8 @@ def abc_raw(tune: str) -> Raw:
             elif name in "MLK":
                 metres += name == "M" and metre_of(value) != common.metre
                 now.field(name, value)
+        elif kind == "symbol":
+            now.symbols.append((len(now.sounds), part["symbol"]))
         elif kind == "decoration":
             now.fermata |= part["decoration"] == "fermata"
         elif kind == "fermata":
@@ -303,6 +307,8 @@ def abc_raw(tune: str) -> Raw:
 
 def _finish(raw: Raw, voice: _Voice) -> None:
     """Gives the sounds their times, joins ties, and adds the voice to the parts."""
+    begins = list(itertools.accumulate((sound.length for sound in voice.sounds), initial=0.0))
+    raw.chords = raw.chords or [(begins[number], text) for number, text in voice.symbols]
     notes: list[RawNote] = []
     now = 0.0
     tied: dict[int, int] = {}

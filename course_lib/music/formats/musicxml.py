@@ -20,7 +20,15 @@ import numpy as np
 
 from course_lib.music.errors import NotMusic, TooLarge, UnreadableFile
 from course_lib.music.formats.quantise import MARK, MAX_VOICES, Part, Raw, RawNote, facts_text, runs
-from course_lib.music.keys import LETTERS, key_fifths, key_of_signature, pitch_class, signature, spelled
+from course_lib.music.keys import (
+    LETTERS,
+    PITCH_CLASSES,
+    key_fifths,
+    key_of_signature,
+    pitch_class,
+    signature,
+    spelled,
+)
 from course_lib.music.piece import REST, Piece
 
 _TYPES = ("breve", "whole", "half", "quarter", "eighth", *(f"{2**n}th" if n != 5 else "32nd" for n in range(4, 11)))
@@ -343,7 +351,7 @@ def musicxml_native(piece: Piece) -> dict[str, object]:
 def musicxml_raw(text: str) -> Raw:
     """A MusicXML score as it stands: each staff of a part is divided by its voices. Sounding pitches.
 
-    Grace notes, cue notes, unpitched notes and chord symbols are left out, repeats are not expanded. The first
+    Grace notes, cue notes and unpitched notes are left out, repeats are not expanded. The first
     tempo, key and time signature count. A first measure shorter than a bar is a pickup.
     Raises UnreadableFile, NotMusic.
     """
@@ -379,6 +387,8 @@ def musicxml_raw(text: str) -> Raw:
     raw.length = begins[-1]
     for name, score in zip(parts, scores, strict=True):
         raw.parts.append(Part(names.get(name, ""), score.streams(begins)))
+    symbols = next((score.symbols for score in scores if score.symbols), [])
+    raw.chords = [(begins[measure] + now, text) for measure, now, text in symbols]
     # The fermatas of the highest part that has any: they stand for those of the others.
     raw.fermatas = next((score.fermatas for score in scores if score.fermatas), [])
     _facts_of_measures(raw, scores, spans)
@@ -416,6 +426,7 @@ class _Reader:
         self.events: list[_Event] = []
         self.lengths: list[float] = []
         self.fermatas: list[float] = []
+        self.symbols: list[tuple[int, float, str]] = []  # measure, quarters from its beginning, chord symbol
         self.key: tuple[int, str | None] | None = None
         self.metres: list[tuple[int, int]] = []
         self.transposition = 0
@@ -426,14 +437,14 @@ class _Reader:
             self.lengths.append(self._measure(number, measure))
 
     def _measure(self, number: int, measure: ElementTree.Element) -> float:
-        """Reads one measure; its length in quarters."""
+        """Reads one measure; its length in quarters. A grace note takes no time."""
         now = begun = sounding = silent = 0.0
         for element in measure:
             if element.tag == "attributes":
                 self._attributes(element)
-            elif (
-                element.tag in ("note", "backup", "forward") and element.find("grace") is None
-            ):  # a grace takes no time
+            elif element.tag == "harmony":
+                self.symbols.append((number, now, self._symbol(element)))
+            elif element.tag in ("note", "backup", "forward") and element.find("grace") is None:
                 quarters = _number(element.findtext("duration"), "a duration", 0, 1e9) / self._divisions
                 if element.tag == "backup":
                     now = max(0.0, now - quarters)
@@ -465,6 +476,15 @@ class _Reader:
             chromatic = _number(element.findtext("transpose/chromatic", "0"), "transpose", -120, 120)
             octaves = _number(element.findtext("transpose/octave-change", "0"), "octave-change", -10, 10)
             self.transposition = round(chromatic + 12 * octaves)
+
+    def _symbol(self, harmony: ElementTree.Element) -> str:
+        """A chord symbol as text: its root as it sounds, ``m`` for the kinds that have a minor third."""
+        kind, root = harmony.findtext("kind", "").strip(), harmony.findtext("root/root-step", "").strip()
+        if kind == "none" or root not in LETTERS:
+            return "N.C."
+        alter = _number(harmony.findtext("root/root-alter", "0"), "root-alter", -2, 2)
+        name = PITCH_CLASSES[round(LETTERS[root] + alter + self.transposition) % 12]
+        return name + "m" * kind.startswith(("minor", "diminished", "half-diminished"))
 
     def _event(self, number: int, note: ElementTree.Element, start: float, end: float) -> _Event:
         step = note.findtext("pitch/step", "").strip()

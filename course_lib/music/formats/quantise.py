@@ -53,6 +53,7 @@ class Raw:
     tempo: float | None = None
     length: float = 0.0
     fermatas: list[float] = field(default_factory=list)
+    chords: list[tuple[float, str]] = field(default_factory=list)  # chord symbols, as a lead sheet has them
     facts: str | None = None
     remarks: list[str] = field(default_factory=list)
 
