@@ -37,7 +37,7 @@ SLIDES = {"slide", "subslide", "fragment", "skip", "notes"}
 FORMATS = {"text/plain", "text/html", "text/markdown", "application/vnd.jupyter.widget-view+json"}
 SCORE = {".mid", ".mp3", ".musicxml"}
 # What lessons leave in results/:
-LEAVES = dict.fromkeys(("02", "03", "04", "06", "09", "10", "13", "15"), SCORE)
+LEAVES = dict.fromkeys(("02", "03", "04", "06", "07", "09", "10", "13", "15"), SCORE)
 LEAVES |= dict.fromkeys(("05", "11"), {".abc", ".mid", ".mp3"})
 LEAVES["12"] = SCORE
 

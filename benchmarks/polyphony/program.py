@@ -62,7 +62,7 @@ def tables(model: str, data: Split[np.ndarray]) -> list[tuple[str, Callable, int
     return [
         ("note 1-gram, one for all", one.nats, one.parameters, ""),
         ("note 1-gram", each.nats, each.parameters, ""),
-        ("chord histogram", chords.nats, chords.parameters, f"p = {chords.p:.1e}, chosen on valid"),
+        ("chord histogram", chords.nats, chords.parameters, f"a = {chords.a:g}, chosen on valid"),
         ("note N-gram", notes.nats, notes.parameters, f"n = {notes.n}, a = {notes.a:g}, chosen on valid"),
     ]
 

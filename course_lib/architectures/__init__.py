@@ -26,7 +26,7 @@ from course_lib.architectures.conditioning import (
     products,
 )
 from course_lib.architectures.crbm_constraints import Places, SelfSimilarity, Sums, constrained, cooling
-from course_lib.architectures.decoding import AutoregressiveSampler, Gibbs, Sampler, Written, beam_search
+from course_lib.architectures.decoding import AutoregressiveSampler, Gibbs, Sampler, Written, beam_search, compiled_step
 from course_lib.architectures.feedforward import harmoniser, minibach
 from course_lib.architectures.losses import GroupedCrossEntropy, TokenCrossEntropy, token_nats
 from course_lib.architectures.nade import NADE, AutoregressiveFrames, ExactFrames, Independent, UnitByUnit

@@ -282,7 +282,7 @@ class GAN(keras.Model):
         return arguments(self)
 
     @classmethod
-    def from_config(cls, config: dict) -> GAN:
+    def from_config(cls, config: dict) -> keras.Model:
         return rebuilt(cls, config)
 
     def get_compile_config(self) -> dict:

@@ -7,12 +7,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers, ops
 
-from course_lib.architectures.recurrent import (
-    OneHotEmbedding,
-    StepByStep,
-    positional_encoding,
-    step_numbers,
-)
+from course_lib.architectures.recurrent import OneHotEmbedding, StepByStep, positional_encoding, step_numbers
 from course_lib.architectures.tensors import Tensor
 from course_lib.symbols import PAD
 

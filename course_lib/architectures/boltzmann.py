@@ -91,9 +91,13 @@ class RBM(keras.Model):
         """v (batch, D) → (batch, H): c + v W, the log odds of each hidden unit."""
         return ops.matmul(v, self.w) + c
 
-    def visible_input(self, h: Tensor, b: Tensor) -> Tensor:
-        """h (batch, H) → (batch, D): b + W h, the log odds of each visible unit."""
-        return ops.matmul(h, ops.transpose(self.w)) + b
+    def visible_input(self, h: Tensor, b: Tensor, w_t: Tensor) -> Tensor:
+        """h (batch, H) → (batch, D): b + W h, the log odds of each visible unit. w_t: ``transposed()``."""
+        return ops.matmul(h, w_t) + b
+
+    def transposed(self) -> Tensor:
+        """W as ``visible_input`` takes it, computed once for many steps."""
+        return ops.transpose(self.w)
 
     def call(self, v: Tensor, visible: Tensor | None = None, hidden: Tensor | None = None) -> Tensor:
         v, (b, c) = ops.cast(v, "float32"), self.biases(visible, hidden)
@@ -121,11 +125,11 @@ class RBM(keras.Model):
 
         seed: random numbers; without it the model's own, ``seed_generator``, go on.
         """
-        v, (b, c) = ops.cast(v, "float32"), self.biases(visible, hidden)
+        v, (b, c), w_t = ops.cast(v, "float32"), self.biases(visible, hidden), self.transposed()
         for_h, for_v = self.uniform(*ops.shape(v)[:-1], seed=seed)
         for _ in range(steps):
             h = for_h.below(ops.sigmoid(self.hidden_input(v, c)))
-            v = self.sampled(self.visible_input(h, b), for_v)
+            v = self.sampled(self.visible_input(h, b, w_t), for_v)
         return v
 
     def sample(
@@ -216,9 +220,12 @@ class ConvolutionalRBM(RBM):
         """v (batch, time, D) → (batch, time, H): a convolution along time, and c."""
         return ops.conv(v, self.w, padding="same") + c
 
-    def visible_input(self, h: Tensor, b: Tensor) -> Tensor:
+    def visible_input(self, h: Tensor, b: Tensor, w_t: Tensor) -> Tensor:
         """h (batch, time, H) → (batch, time, D): the transposed convolution, and b."""
-        return ops.conv(h, ops.flip(ops.transpose(self.w, (0, 2, 1)), axis=0), padding="same") + b
+        return ops.conv(h, w_t, padding="same") + b
+
+    def transposed(self) -> Tensor:
+        return ops.flip(ops.transpose(self.w, (0, 2, 1)), axis=0)
 
     def probabilities(self, visible_input: Tensor) -> Tensor:
         """p that each unit is on, from its log odds: softmax in each group, sigmoid elsewhere."""

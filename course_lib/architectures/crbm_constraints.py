@@ -149,7 +149,8 @@ class Turn(keras.Model):
         v, free, temperature, binary = inputs
         for_h, for_v = self.rbm.uniform(*v.shape[:2])
         h = ops.sigmoid(self.rbm.hidden_input(v, self.rbm.c))
-        from_h = self.rbm.visible_input(ops.where(binary > 0, for_h.below(h), h), self.rbm.b)
+        h = ops.where(binary > 0, for_h.below(h), h)
+        from_h = self.rbm.visible_input(h, self.rbm.b, self.rbm.transposed())
         if self.constraints:
             from_h = gradient_phase(self.rbm, from_h, v, free, self.constraints, self.steps, self.rate)
         return free * self.rbm.sampled(from_h / temperature, for_v) + (1 - free) * v

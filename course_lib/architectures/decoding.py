@@ -34,32 +34,34 @@ class Sampler(keras.Model):
         """prompt int, chance (n, steps), temperature (n, 1), [top_k int (n, 1)] or [], condition → int (n, steps)."""
         prompt, chance, temperature, top_k, condition = inputs
         n, steps = ops.shape(prompt)
+        heat, random = ops.maximum(temperature, 1e-4), temperature[:, 0] > 0
         symbols = np.arange(self.symbols)
         never = np.where(np.isin(symbols, (PAD, START)), -1e9, 0.0).astype("float32")
         end_is_given = ops.any(prompt == END, axis=1, keepdims=True)
         never = never + ops.where(end_is_given, np.where(symbols == END, -1e9, 0.0).astype("float32"), 0.0)
 
-        def going_on(t: Tensor, made: Tensor, ended: Tensor, states: list) -> Tensor:
+        def going_on(t: Tensor, number: Tensor, made: Tensor, ended: Tensor, states: list) -> Tensor:
             return ops.logical_and(t < steps, ops.logical_not(ops.all(ended)))
 
-        def draw(t: Tensor, made: Tensor, ended: Tensor, states: list) -> tuple:
-            logits, states = self.part.step(ops.take(made, t - 1, axis=1), states, condition)
+        def draw(t: Tensor, number: Tensor, made: Tensor, ended: Tensor, states: list) -> tuple:
+            logits, states = self.part.step(number, states, condition)
             logits = logits + never
             for kept in top_k:
                 least = ops.take_along_axis(ops.sort(logits, axis=-1), self.symbols - kept, axis=-1)
                 logits = ops.where(logits < least, -1e9, logits)
-            up_to = ops.cumsum(ops.softmax(logits / ops.maximum(temperature, 1e-4), axis=-1), axis=-1)
+            up_to = ops.cumsum(ops.softmax(logits / heat, axis=-1), axis=-1)
             # The first symbol whose share of 0..1 reaches beyond the random number.
             drawn = ops.sum(ops.cast(up_to <= ops.take(chance, t, axis=1)[:, None] * up_to[:, -1:], "int32"), axis=-1)
-            drawn = ops.where(temperature[:, 0] > 0, drawn, ops.cast(ops.argmax(logits, axis=-1), "int32"))
+            drawn = ops.where(random, drawn, ops.cast(ops.argmax(logits, axis=-1), "int32"))
             given = ops.take(prompt, t, axis=1)
             number = ops.where(given != PAD, given, ops.where(ended, PAD, ops.minimum(drawn, self.symbols - 1)))
             made = ops.slice_update(made, (0, t), number[:, None])
-            return t + 1, made, ops.logical_or(ended, number == END), states
+            return t + 1, number, made, ops.logical_or(ended, number == END), states
 
         begun = ops.where(ops.arange(steps, dtype="int32") == 0, prompt, PAD)
-        state = 1, begun, ops.zeros_like(prompt[:, 0], dtype="bool"), self.part.start(condition, n)
-        return ops.while_loop(going_on, draw, state)[1]
+        ended = ops.zeros_like(prompt[:, 0], dtype="bool")
+        state = 1, prompt[:, 0], begun, ended, self.part.start(condition, n)
+        return ops.while_loop(going_on, draw, state)[2]
 
     def sample(
         self,
@@ -127,7 +129,10 @@ class _Step(keras.Model):
         return self.part.step(*inputs)
 
 
-_compiled = lru_cache(maxsize=16)(_Step)  # once for each part
+@lru_cache(maxsize=16)
+def compiled_step(part: StepByStep) -> keras.Model:
+    """The part's ``step`` as a model to be called with ``predict_on_batch``; compiled once. Notebook: 10."""
+    return _Step(part)
 
 
 def beam_search(
@@ -154,9 +159,9 @@ def beam_search(
         raise ValueError(f"width is {width}; keep at least one sequence.")
     if length is not None and (np.shape(length) != (n,) or np.min(length) < 0 or np.max(length) >= longest):
         raise ValueError(f"length {length}; it must be ({n},) numbers 0..{longest - 1}. Raise longest=.")
-    condition = [np.repeat(ops.convert_to_numpy(one), width, axis=0) for one in condition]
+    condition = [ops.repeat(ops.convert_to_tensor(one), width, axis=0) for one in condition]
     states = keras.tree.map_structure(ops.convert_to_numpy, part.start(condition, n * width))
-    step, made = _compiled(part), np.full((n, width, longest), PAD, np.int32)
+    step, made = compiled_step(part), np.full((n, width, longest), PAD, np.int32)
     log_p = np.where(np.arange(width) == 0, 0.0, np.full((n, width), -np.inf))  # at first all are the same, empty one
     number, over = np.full((n, width), START), np.zeros((n, width), bool)
     for t in range(longest):

@@ -106,7 +106,7 @@ class OverTime(keras.Model):
         return rebuilt(cls, config)
 
 
-def frames_at_once(sequences: Sequence[np.ndarray], frames: int = 8_000) -> Iterator[np.ndarray]:
+def frames_at_once(sequences: Sequence[np.ndarray], frames: int = 16_000) -> Iterator[np.ndarray]:
     """Indices of sequences of about one length, for batches of so many frames at most, or of one sequence."""
     order = np.argsort([len(s) for s in sequences], kind="stable")
     while len(order):

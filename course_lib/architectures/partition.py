@@ -45,12 +45,7 @@ class Estimate(NamedTuple):
 
 
 def importance_weights(
-    w: np.ndarray,
-    b: np.ndarray,
-    c: np.ndarray,
-    base: np.ndarray,
-    steps: int = 1000,
-    seed: int = 0,
+    w: np.ndarray, b: np.ndarray, c: np.ndarray, base: np.ndarray, steps: int = 1000, seed: int = 0
 ) -> np.ndarray:
     """float64 (runs,): log weights of annealed importance sampling, whose mean exp is Z, each run by itself.
 

@@ -307,12 +307,5 @@ def labeller(features: int, labels: int, readers: Sequence[Reader], dropout: flo
     return keras.Model(x, layers.Dense(labels)(h))
 
 
-for _one in (
-    OneHotEmbedding,
-    RecurrentModel,
-    FreeRunningDecoder,
-    FeedbackCell,
-    WordDropout,
-    RecurrentDecoder,
-):
+for _one in (OneHotEmbedding, RecurrentModel, FreeRunningDecoder, FeedbackCell, WordDropout, RecurrentDecoder):
     keras.saving.register_keras_serializable("course")(_one)

@@ -88,12 +88,13 @@ def call(
     hint: how to begin. each: what one number of the array stands for. where: the case that is tried.
     Raises ``NotYet`` when it stops, returns ``...`` or another shape.
     """
+    go_on = str.lower if where.endswith(": ") else str  # behind a colon a sentence goes on in small letters
     try:
         with np.errstate(all="ignore"):
             returned = function(*arguments)
     except Exception as error:  # whatever a reader's code raises is shown to the reader
-        raise NotYet(f"{where}It stopped with {type(error).__name__}: {error}") from error
-    begun(returned, f"{where}Your function returns ... : {hint}")
+        raise NotYet(f"{where}{go_on('It')} stopped with {type(error).__name__}: {error}") from error
+    begun(returned, f"{where}{go_on('Your')} function returns ... : {hint}")
     if shape is None:
         return returned
     try:
@@ -103,5 +104,5 @@ def call(
     if numbers is None or numbers.shape != shape:
         found = f"shape {np.shape(numbers)}" if np.ndim(numbers) else repr(returned)
         expected = f"{shape}{each and f', {each}'}" if shape else "one number"
-        raise NotYet(f"{where}It returns {found}; expected {expected}.")
+        raise NotYet(f"{where}{go_on('It')} returns {found}; expected {expected}.")
     return numbers[()]

@@ -9,14 +9,7 @@ import numpy as np
 from course_lib.checks.feedback import NotYet, begun, call, check, wrong
 from course_lib.music.datasets import celtic_tunes
 from course_lib.music.encodings.abc_tokens import NotATune, check_tokens, is_note, metre_in, tokens_to_piece
-from course_lib.music.measures.tunes import (
-    complete_bars,
-    ends_on_tonic,
-    is_aabb,
-    longest_shared_runs,
-    melody,
-    sections,
-)
+from course_lib.music.measures.tunes import complete_bars, ends_on_tonic, is_aabb, longest_shared_runs, melody, sections
 
 LONGEST_RUN = 18
 """Notes in a row that a tune may share with one of the data: variants of one tune share more."""

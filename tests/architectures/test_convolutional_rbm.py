@@ -49,7 +49,7 @@ def test_the_visible_input_is_the_transpose_of_the_hidden_input() -> None:
     model, rng = crbm(), np.random.default_rng(1)
     v, h = rng.normal(size=(2, STEPS, UNITS)).astype("f4"), rng.normal(size=(2, STEPS, HIDDEN)).astype("f4")
     there = ((np.asarray(model.hidden_input(v, model.c)) - np.asarray(model.c)) * h).sum()
-    back = ((np.asarray(model.visible_input(h, model.b)) - np.asarray(model.b)) * v).sum()
+    back = ((np.asarray(model.visible_input(h, model.b, model.transposed())) - np.asarray(model.b)) * v).sum()
     assert there == pytest.approx(back, rel=1e-4)
 
 

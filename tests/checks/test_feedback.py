@@ -27,12 +27,12 @@ def test_a_check_gives_feedback_and_keeps_its_docstring() -> None:
 @pytest.mark.parametrize(
     ("returned", "shape", "hint"),
     [
-        (None, None, r"here: Your function returns \.\.\. : begin"),
-        (np.zeros(3), (2,), r"here: It returns shape \(3,\); expected \(2,\), one a step\."),
-        (np.zeros(3), (), r"It returns shape \(3,\); expected one number\."),
-        (7, (2,), r"It returns 7; expected \(2,\)"),
-        ("ab", (), r"It returns 'ab'; expected one number"),
-        ({}, (), r"It returns {}; expected one number"),
+        (None, None, r"here: your function returns \.\.\. : begin"),
+        (np.zeros(3), (2,), r"here: it returns shape \(3,\); expected \(2,\), one a step\."),
+        (np.zeros(3), (), r"it returns shape \(3,\); expected one number\."),
+        (7, (2,), r"it returns 7; expected \(2,\)"),
+        ("ab", (), r"it returns 'ab'; expected one number"),
+        ({}, (), r"it returns {}; expected one number"),
     ],
 )
 def test_what_a_function_must_not_return(returned: object, shape: tuple | None, hint: str) -> None:

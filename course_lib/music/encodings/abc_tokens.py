@@ -292,7 +292,7 @@ def check_tokens(tokens: Sequence[str]) -> None:
         kind = _kind(token)
         if kind is None or before not in follows[kind] or (before == "start" and is_bar_line(token) and token != "|:"):
             raise NotATune(f"token {place}, '{token}', cannot stand after '{tokens[place - 1]}'.")
-        if token in ("|]",) and place < len(tokens) - 1:
+        if token == "|]" and place < len(tokens) - 1:
             raise NotATune(f"token {place}, '|]', ends the tune, but {len(tokens) - 1 - place} tokens follow it.")
         before = kind
     if not any(is_note(token) for token in tokens):

@@ -328,10 +328,8 @@ class VoiceRoll:
     def encode(self, piece: Piece) -> np.ndarray:
         """bool (time_steps, width). Raises WrongVoices, PitchOutOfRange, or MusicError for a rest."""
         check_ranges(piece, self.ranges, rests=False)
-        low = np.array(self.ranges)[:, 0]
-        firsts = np.cumsum((0, *self.sizes[:-1]))
-        notes = np.eye(sum(self.sizes), dtype=bool)[piece.pitch - low + firsts].any(axis=1)
-        return np.concatenate([notes, piece.onset], axis=1)
+        notes = [np.arange(low, high + 1) == piece.pitch[:, [v]] for v, (low, high) in enumerate(self.ranges)]
+        return np.concatenate([*notes, piece.onset], axis=1)
 
     def decode(self, v: np.ndarray, like: Piece | None = None, **facts: object) -> Piece:
         """The piece in v (time_steps, width), zeros and ones or probabilities.

@@ -156,10 +156,9 @@ class _Voice:
         length, self.broken = length * self.broken, 1.0
         self.places = [self.accidentals.read(text) for text, _ in notes]
         pitches = [midi_pitch(*place) + self.shift for place in self.places]
-        ties = [tie for _, tie in notes]
-        self.accidentals.tied = dict(place for place, tie in zip(self.places, ties, strict=True) if tie)
-        tied = {pitch for pitch, tie in zip(pitches, ties, strict=True) if tie}
-        self.sounds.append(_Sound(pitches, length, tied, self.fermata))
+        tied = [pair for *pair, (_, tie) in zip(pitches, self.places, notes, strict=True) if tie]
+        self.accidentals.tied = dict(place for _, place in tied)
+        self.sounds.append(_Sound(pitches, length, {pitch for pitch, _ in tied}, self.fermata))
         self.fermata = False
 
     def tie(self) -> None:

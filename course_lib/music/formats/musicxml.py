@@ -437,16 +437,14 @@ class _Reader:
             self.lengths.append(self._measure(number, measure))
 
     def _measure(self, number: int, measure: ElementTree.Element) -> float:
-        """Reads one measure; its length in quarters."""
+        """Reads one measure; its length in quarters. A grace note takes no time."""
         now = begun = sounding = silent = 0.0
         for element in measure:
             if element.tag == "attributes":
                 self._attributes(element)
             elif element.tag == "harmony":
                 self.symbols.append((number, now, self._symbol(element)))
-            elif (
-                element.tag in ("note", "backup", "forward") and element.find("grace") is None
-            ):  # a grace takes no time
+            elif element.tag in ("note", "backup", "forward") and element.find("grace") is None:
                 quarters = _number(element.findtext("duration"), "a duration", 0, 1e9) / self._divisions
                 if element.tag == "backup":
                     now = max(0.0, now - quarters)

@@ -299,7 +299,7 @@ def consonance(piece: Piece, beat_only: bool = True) -> float:
     counted = (high != REST) & (low != REST)
     if beat_only:
         counted &= (np.arange(len(piece)) - piece.pickup) % piece.steps_per_quarter == 0
-    return float(np.isin((high - low)[counted] % 12, CONSONANT).mean()) if counted.any() else float("nan")
+    return float(np.isin((high - low)[counted] % 12, CONSONANT).mean()) if counted.any() else nan
 
 
 def last_step(piece: Piece) -> int | None:

@@ -168,13 +168,8 @@ def fragmentation(pieces: Sequence[Piece]) -> float:
 
     The complement of the qualified note rate of Dong & Yang, arXiv:1804.09399. Notebook: 07.
     """
-    short = notes = 0
-    for piece in pieces:
-        silent, begins, ends = piece.pitch == REST, piece.onset.copy(), np.ones(piece.pitch.shape, bool)
-        begins[0] = ~silent[0]
-        ends[:-1] = piece.onset[1:] | silent[1:]  # the last step ends every note
-        short, notes = short + int((begins & ends).sum()), notes + int(begins.sum())
-    return short / notes if notes else float("nan")
+    lengths = [note.length for piece in pieces for note in piece.notes()]
+    return lengths.count(1) / len(lengths) if lengths else float("nan")
 
 
 def binomial_interval(right: int, count: int) -> tuple[float, float]:
@@ -268,9 +263,7 @@ def two_sample_test(
         raise MusicError(f"{twice} windows are among those that the judge learns from. Test it on other pieces.")
     features = window_features(sum(groups, []))
     parts = np.split(features, np.cumsum([len(group) for group in groups])[:-1])
-    kept = [np.arange(len(part)) < len(part) * 4 // 5 for part in parts[:2]]
-    learn = [part[keep] for part, keep in zip(parts[:2], kept, strict=True)]
-    choose = [part[~keep] for part, keep in zip(parts[:2], kept, strict=True)]
+    learn, choose = zip(*(np.split(part, [len(part) * 4 // 5]) for part in parts[:2]), strict=True)
     mean, spread = np.concatenate(learn).mean(0), np.concatenate(learn).std(0) + 1e-6
 
     def labelled(pair: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
