@@ -110,7 +110,8 @@ class TeacherBatches(keras.utils.PyDataset):
         shared: bool = False,
     ) -> None:
         super().__init__()
-        self.v, self.proposed, self.nats, self.u, self.batch, self.shared = v, proposed, nats, u, batch, shared
+        self.v, self.proposed, self.nats, self.u, self.shared = v, proposed, nats, u, shared
+        self.batch = min(batch, len(v))  # a small set has fewer frames than a batch
         self.random, self.order, self.shape = np.random.default_rng(seed), np.empty(0, np.int32), v.shape
         self.on_epoch_end()
 
