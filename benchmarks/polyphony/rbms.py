@@ -110,7 +110,8 @@ class TeacherBatches(keras.utils.PyDataset):
         shared: bool = False,
     ) -> None:
         super().__init__()
-        self.v, self.proposed, self.nats, self.u, self.batch, self.shared = v, proposed, nats, u, batch, shared
+        self.v, self.proposed, self.nats, self.u, self.shared = v, proposed, nats, u, shared
+        self.batch = min(batch, len(v))
         self.random, self.order, self.shape = np.random.default_rng(seed), np.empty(0, np.int32), v.shape
         self.on_epoch_end()
 
@@ -120,7 +121,8 @@ class TeacherBatches(keras.utils.PyDataset):
     def on_epoch_end(self) -> None:
         """Draws frames and proposals for the next steps."""
         while len(self.order) < STEPS * self.batch:
-            self.order = np.concatenate([self.order, self.random.permutation(len(self.v)).astype(np.int32)])
+            whole = len(self.v) - len(self.v) % self.batch  # so that no chain is in a batch twice
+            self.order = np.concatenate([self.order, self.random.permutation(len(self.v))[:whole].astype(np.int32)])
         self.now, self.order = np.split(self.order, [STEPS * self.batch])
         self.which = self.random.integers(0, self.proposed.shape[1], len(self.now))
 
