@@ -9,27 +9,25 @@ from statistics import median
 import numpy as np
 
 from benchmarks._measure import Row, in_turn, own_process, ratios, seconds
-from course_lib.music.datasets import celtic_vocabulary
 
 QUICK = {"repeats": 3, "tokens": 10}
-UNITS = 384  # of the two layers of lesson 05
 LONGEST = 200  # tokens of a tune
 CONTEXT = 40  # tokens that model.predict is given: a short one, in its favour
 
 _made: dict[str, object] = {}
 
 
-def prepare(symbols: int) -> None:
-    """The lesson's model, as it begins, and both ways to use it, compiled."""
+def prepare() -> None:
+    """The lesson's model, as shipped, and both ways to use it, compiled."""
     import keras
 
     from course_lib.architectures.decoding import Sampler
-    from course_lib.architectures.recurrent import RecurrentModel
     from course_lib.symbols import END
+    from course_lib.training import load
 
-    keras.utils.set_random_seed(0)
-    model = RecurrentModel(symbols, [keras.layers.LSTMCell(UNITS), keras.layers.LSTMCell(UNITS)])
-    model.logits.bias.assign(-100.0 * (np.arange(symbols) == END))  # no tune ends early
+    model = load("05_lstm")
+    bias = model.logits.bias
+    bias.assign(keras.ops.where(np.arange(model.symbols) == END, -100.0, bias))  # no tune ends early
     _made.update(model=model, sampler=Sampler(model, jit=True))
     loop(1), calls(1)
 
@@ -62,7 +60,7 @@ def run(repeats: int = 10, tokens: int = 21, tunes: int = 5) -> Iterator[Row]:
     """repeats: turns. tokens: how many model.predict writes in each. tunes: how many the sampler writes in each."""
     last, whole, loops = f"model.predict on the last {CONTEXT}", "model.predict on the tune so far", "Sampler"
     with own_process() as call:
-        call(prepare, len(celtic_vocabulary()))
+        call(prepare)
         peers = {
             last: lambda: call(calls, tokens, CONTEXT),
             whole: lambda: call(calls, tokens),

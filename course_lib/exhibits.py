@@ -192,6 +192,13 @@ def write_chords(model: keras.Model, piece: Piece, seed: int) -> Piece:
     return chord_piece(melody, row[:count] - FIRST, GRID)
 
 
+def generate_bars(model: keras.Model, piece: Piece, seed: int) -> Piece:
+    """Four new bars in a row, from noise; of the piece only title and tempo stay. Lesson 07."""
+    encoding = OneHot()
+    made = np.asarray(model.sample(4, seed)).reshape(-1, encoding.width)
+    return encoding.decode(made, like=replace(four_bars(piece), fermata=None))
+
+
 def write_melody(model: keras.Model, piece: Piece, seed: int) -> Piece:
     """A new melody over the chords of the full bars of 4/4, bar after bar, within C4..B5. Lesson 15."""
     bars = chord_bars([lead_sheet(piece)])
@@ -255,6 +262,10 @@ EXHIBITS = {
     "06_pcd": Exhibit("RBM of pitch classes, PCD", "RBM", resample_sets),
     "06_exact": Exhibit("RBM of pitch classes, exact gradient", "RBM", resample_sets),
     "06_keys": Exhibit("RBM of 88 keys", "RBM", resample_frames),
+    **{
+        f"07_bar{seed}": Exhibit("Bars in four voices", "GAN(Feedforward, Feedforward)", generate_bars)
+        for seed in ("", "_1", "_2")
+    },
     "09_forward": Exhibit("Chords from the past", "RNN", label_chords),
     "09_bidirectional": Exhibit("Chords from past and future", "Bidirectional(RNN, RNN)", label_chords),
     "09_voices": Exhibit("Four voices by Gibbs sampling", "Bidirectional(RNN, RNN)²", resample_voices),

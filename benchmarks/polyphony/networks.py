@@ -126,7 +126,7 @@ def train(
         "steps": int(model.optimizer.iterations),
         "validation scores": [round(value, 4) for value in scores],
     }
-    weights.parent.mkdir(parents=True, exist_ok=True)
+    run.path.parent.mkdir(parents=True, exist_ok=True)
     model.save_weights(weights)
     beside = facts_of.with_name(f"{facts_of.name}.part")
     beside.write_text(json.dumps(facts), encoding="utf-8")

@@ -111,7 +111,7 @@ class TeacherBatches(keras.utils.PyDataset):
     ) -> None:
         super().__init__()
         self.v, self.proposed, self.nats, self.u, self.shared = v, proposed, nats, u, shared
-        self.batch = min(batch, len(v))
+        self.batch = min(batch, len(v))  # a small set has fewer frames than a batch
         self.random, self.order, self.shape = np.random.default_rng(seed), np.empty(0, np.int32), v.shape
         self.on_epoch_end()
 

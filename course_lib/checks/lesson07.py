@@ -17,7 +17,7 @@ from course_lib.music.encodings.voices import MINIBACH_RANGES, OneHot, transpose
 
 @check
 def check_1(answer: object) -> str:
-    """D* at one pair, and both losses where nothing can be told apart."""
+    """D* at one pair, and both losses where nothing distinguishes them."""
     begun(answer, "Replace ... by three numbers: (D*, loss of D, loss of G).")
     try:
         best, d_loss, g_loss = map(float, answer)  # type: ignore[call-overload]
