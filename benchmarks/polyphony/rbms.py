@@ -121,7 +121,8 @@ class TeacherBatches(keras.utils.PyDataset):
     def on_epoch_end(self) -> None:
         """Draws frames and proposals for the next steps."""
         while len(self.order) < STEPS * self.batch:
-            self.order = np.concatenate([self.order, self.random.permutation(len(self.v)).astype(np.int32)])
+            whole = len(self.v) - len(self.v) % self.batch  # so that no chain is in a batch twice
+            self.order = np.concatenate([self.order, self.random.permutation(len(self.v))[:whole].astype(np.int32)])
         self.now, self.order = np.split(self.order, [STEPS * self.batch])
         self.which = self.random.integers(0, self.proposed.shape[1], len(self.now))
 
