@@ -42,8 +42,8 @@ DIALECT = (
     r"hears?|heard|said|says|writers?|filled up|chances|imagined examples|lean"
 )
 """Words that are no term of the field, whole or as part of a name; DESIGN: the plain word is used instead."""
-LINES = {"architectures": 3800, "music": 6000, "show": 2900}
-"""Where the house stands with fourteen lessons, rounded up; architectures count with training. A lesson that needs more
+LINES = {"architectures": 3720, "music": 5980, "show": 2900}
+"""Where the house stands with fourteen lessons; architectures count with training. A lesson that needs more
 has to find what can go."""
 
 
@@ -288,4 +288,4 @@ def test_the_library_stays_small() -> None:
         lines[path.relative_to(LIBRARY).parts[0]] += len(path.read_text(encoding="utf-8").splitlines())
     lines["architectures"] += lines["training.py"]
     assert {room: lines[room] for room, most in LINES.items() if lines[room] > most} == {}
-    assert lines["checks"] <= 150 * len(NOTEBOOKS)
+    assert lines["checks"] <= 147 * len(NOTEBOOKS)
